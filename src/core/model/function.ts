@@ -1,0 +1,72 @@
+/** What is replicated about a function: its specification and the identity that Raft gave it. */
+import type { Digest, FunctionName, FunctionUid } from '../../lib/ids.ts';
+
+/** `javascript`: a module with a web-standard handler. `program`: anything that listens on `$PORT`. */
+export type FunctionRuntime = 'javascript' | 'program';
+
+export type LoadBalancing = 'two-choices' | 'round-robin' | 'random' | 'least-loaded';
+
+export interface EnvVar {
+  readonly name: string;
+  readonly value: string;
+}
+
+/** Knative KPA's knobs, under our names. Percentages are 0–100 (`panicThresholdPct` may exceed 100). */
+export interface ScalingSpec {
+  /** Soft target of requests in flight per sandbox; ignored while a lower hard limit is set. */
+  readonly target: number;
+  readonly targetUtilizationPct: number;
+  readonly min: number;
+  /** 0 means no upper bound but the cluster's capacity. */
+  readonly max: number;
+  /** Sandboxes started when the function is created. */
+  readonly initial: number;
+  /** Smallest scale other than zero that a scale-up from zero goes to. */
+  readonly activation: number;
+  readonly stableWindowMs: number;
+  readonly panicWindowPct: number;
+  readonly panicThresholdPct: number;
+  readonly maxScaleUpRate: number;
+  readonly maxScaleDownRate: number;
+  readonly scaleDownDelayMs: number;
+  readonly scaleToZeroGraceMs: number;
+  /** Requests that must be absorbable without queueing; -1 is unlimited, 0 off (Knative target-burst-capacity). */
+  readonly burstCapacity: number;
+}
+
+export interface ResourceSpec {
+  readonly cpuMillis: number;
+  readonly memoryMiB: number;
+}
+
+export interface FunctionSpec {
+  readonly name: FunctionName;
+  readonly runtime: FunctionRuntime;
+  /** The artifact is a gzip tar; this is its SHA-256. */
+  readonly artifact: Digest;
+  readonly artifactBytes: number;
+  /** `javascript`: the module's path inside the artifact. */
+  readonly entry: string;
+  /** `program`: argv, run in the unpacked artifact. */
+  readonly command: readonly string[];
+  /** Sorted by name. */
+  readonly env: readonly EnvVar[];
+  /** Hard limit of requests in flight per sandbox across all data planes; 0 is none. */
+  readonly containerConcurrency: number;
+  readonly scaling: ScalingSpec;
+  /** From the request head written to the sandbox to its response head. */
+  readonly timeoutMs: number;
+  /** How long a request may wait for a free slot. */
+  readonly queueTimeoutMs: number;
+  readonly resources: ResourceSpec;
+  readonly loadBalancing: LoadBalancing;
+}
+
+export interface FunctionRecord {
+  readonly uid: FunctionUid;
+  /** 1, 2, 3 … for people. */
+  readonly generation: number;
+  /** The Raft index of the command that made this generation; travels on the wire. */
+  readonly specIndex: number;
+  readonly spec: FunctionSpec;
+}

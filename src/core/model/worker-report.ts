@@ -1,0 +1,63 @@
+/**
+ * What a worker tells the leader. Changes are numbered by the worker's `version` counter, so that any order, loss or
+ * duplication of these messages merges to the same view: the highest version of a sandbox wins, and an inventory removes
+ * what it lacks only where that is not newer than the inventory.
+ */
+import type { FunctionUid } from '../../lib/ids.ts';
+import type { Fence, Incarnation } from './fence.ts';
+import type { SandboxStatus } from './sandbox.ts';
+
+export interface WorkerCapacity {
+  readonly cpuMillis: number;
+  readonly memoryMiB: number;
+  readonly sandboxes: number;
+}
+
+/** Sent each interval and at once on a change. */
+export interface WorkerHeartbeat {
+  readonly kind: 'heartbeat';
+  readonly incarnation: Incarnation;
+  /** Rises by one with each heartbeat of this incarnation. */
+  readonly seq: number;
+  /** The NATS server this came through. */
+  readonly natsServer: string;
+  readonly capacity: WorkerCapacity;
+  readonly cordoned: boolean;
+  readonly driver: string;
+  /** What isolates a sandbox from its host, for people: "bubblewrap", "none; programs use the host's network". */
+  readonly isolation: string;
+  /** Highest fence that this worker has seen (and persisted, before acting under it). */
+  readonly fence: Fence;
+  /** Last command applied under `fence` and this incarnation; 0 for none. */
+  readonly lastCommand: number;
+  /** `changes` covers versions in (sinceVersion, version]; a receiver that is behind sinceVersion asks for inventory. */
+  readonly sinceVersion: number;
+  readonly version: number;
+  readonly changes: readonly SandboxStatus[];
+}
+
+export interface FunctionCounts {
+  readonly uid: FunctionUid;
+  readonly generation: number;
+  readonly starting: number;
+  readonly ready: number;
+}
+
+/** The answer to a beacon of a new term: enough to place on, and to count scale, before the inventory arrives. */
+export interface WorkerHello {
+  readonly kind: 'hello';
+  readonly heartbeat: WorkerHeartbeat;
+  readonly counts: readonly FunctionCounts[];
+}
+
+/** One part of the worker's full truth as of `version`. */
+export interface WorkerInventory {
+  readonly kind: 'inventory';
+  readonly incarnation: Incarnation;
+  readonly version: number;
+  readonly part: number;
+  readonly parts: number;
+  readonly sandboxes: readonly SandboxStatus[];
+}
+
+export type WorkerReport = WorkerHeartbeat | WorkerHello | WorkerInventory;

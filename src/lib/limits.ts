@@ -1,0 +1,51 @@
+/**
+ * Every bound of the system in one place, with the relations between them asserted at load. Units are in the names.
+ * A role's configuration may lower some of these; nothing may raise one above what is written here.
+ */
+import { assert } from './assert.ts';
+
+export const limits = {
+  /** Largest message on the bus; asserted where messages are encoded. NATS' own default maximum is 1 MiB. */
+  messageBytes: 524_288,
+  /** Payload bytes in one chunk of a chunked transfer (Raft snapshot, inventory, specs, endpoints). */
+  chunkBytes: 393_216,
+  /** Largest single Raft command, so that an append with its framing always fits a message. */
+  commandBytes: 262_144,
+
+  functions: 100_000,
+  requestIds: 100_000,
+  artifactBytes: 67_108_864,
+  envVars: 256,
+  envBytes: 65_536,
+  sandboxesPerWorker: 4_096,
+  workers: 16_384,
+  dataPlanes: 1_024,
+
+  /** Commands sent to one worker and not yet acknowledged; more wait in the leader. */
+  commandWindow: 256,
+  /** Commands waiting behind the window of one worker. */
+  commandBacklog: 8_192,
+
+  queuePerFunction: 10_000,
+  requestHeaderBytes: 32_768,
+  requestHeaderCount: 256,
+  lookupsPerSecond: 200,
+  lookupsInFlight: 1_000,
+
+  logLineBytes: 16_384,
+  logBytesPerSandbox: 262_144,
+  events: 2_000,
+
+  raftInflightAppends: 64,
+  raftAppendBytes: 393_216,
+  raftProposals: 4_096,
+} as const;
+
+assert(limits.chunkBytes + 64 * 1024 <= limits.messageBytes, 'a chunk and its framing must fit a message');
+assert(
+  limits.raftAppendBytes + 64 * 1024 <= limits.messageBytes,
+  'an append and its framing must fit a message',
+);
+assert(limits.commandBytes < limits.raftAppendBytes, 'one command must fit an append');
+assert(limits.envBytes < limits.commandBytes, 'an environment must fit a command');
+assert(limits.commandWindow < limits.commandBacklog, 'the backlog is behind the window');
