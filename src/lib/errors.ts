@@ -59,8 +59,12 @@ export function explain(error: unknown): string {
   const parts: string[] = [];
   let current: unknown = error;
   for (let depth = 0; depth < 8 && current !== undefined && current !== null; depth++) {
-    parts.push(current instanceof Error ? current.message : String(current));
-    current = current instanceof Error ? current.cause : undefined;
+    if (!(current instanceof Error)) {
+      parts.push(typeof current === 'string' ? current : JSON.stringify(current));
+      break;
+    }
+    parts.push(current.message);
+    current = current.cause;
   }
   return parts.join(': ');
 }

@@ -32,6 +32,8 @@ function splitMix(seed: number): () => number {
   };
 }
 
+const rotl = (x: number, k: number): number => ((x << k) | (x >>> (32 - k))) >>> 0;
+
 export function prng(seed: number | string): Prng {
   const text = String(seed);
   const spread = splitMix(hash(text));
@@ -39,7 +41,6 @@ export function prng(seed: number | string): Prng {
   let b = spread();
   let c = spread();
   let d = spread() | 1;
-  const rotl = (x: number, k: number): number => ((x << k) | (x >>> (32 - k))) >>> 0;
   const uint32 = (): number => {
     const result = Math.imul(rotl(Math.imul(b, 5) >>> 0, 7), 9) >>> 0;
     const t = (b << 9) >>> 0;

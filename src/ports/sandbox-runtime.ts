@@ -2,7 +2,7 @@
  * A driver that runs sandboxes. The worker decides; a driver prepares, starts, drains and kills, and says what became
  * of what it started. Drivers: process, simulated; later oci, containerd.
  */
-import type { Digest, FunctionUid, SandboxId } from '../lib/ids.ts';
+import type { FunctionUid, SandboxId } from '../lib/ids.ts';
 import type { FunctionSpec } from '../core/model/function.ts';
 import type { SandboxAddress, StartStage } from '../core/model/sandbox.ts';
 
