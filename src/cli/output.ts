@@ -23,7 +23,7 @@ export interface Terminal {
 export const terminal: Terminal = {
   out: (text) => void process.stdout.write(text),
   err: (text) => void process.stderr.write(text),
-  isInteractive: process.stderr.isTTY === true,
+  isInteractive: process.stderr.isTTY,
 };
 
 export function renderTable<Row>(

@@ -121,7 +121,9 @@ export class Artifacts {
       for (const member of others) {
         this.#ports.peers.askToHold(member.http, digest, self.http, pullTimeoutMs).then(
           () => {
-            if (++held === needed) resolve();
+            held++;
+            if (held === needed) resolve();
+            return undefined;
           },
           (error: unknown) => {
             failed.push({ member, error });
