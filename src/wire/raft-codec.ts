@@ -1,0 +1,91 @@
+/** Raft-lite messages. */
+import { replicaId, type ReplicaId } from '../lib/ids.ts';
+import { unreachable } from '../lib/assert.ts';
+import type { LogEntry, RaftBody, RaftMessage } from '../core/raft/types.ts';
+import { incarnationFrom } from './common-codec.ts';
+import * as wire from './gen/baton/v1/raft.ts';
+import { known, pack, unpack } from './wire-error.ts';
+
+type Body = NonNullable<wire.RaftMessage['body']>;
+
+function bodyTo(body: RaftBody): Body {
+  switch (body.kind) {
+    case 'vote-request':
+      return { $case: 'voteRequest', value: body };
+    case 'vote-reply':
+      return { $case: 'voteReply', value: body };
+    case 'append':
+      return { $case: 'append', value: body };
+    case 'append-reply':
+      return { $case: 'appendReply', value: body };
+    case 'snapshot':
+      return { $case: 'snapshot', value: body };
+    case 'snapshot-reply':
+      return { $case: 'snapshotReply', value: body };
+    case 'timeout-now':
+      return { $case: 'timeoutNow', value: {} };
+    case 'rejoin-request':
+      return { $case: 'rejoinRequest', value: body };
+    case 'rejoin-reply':
+      return { $case: 'rejoinReply', value: body };
+    default:
+      return unreachable(body, 'raft message');
+  }
+}
+
+const optionalReplica = (id: string): ReplicaId | '' => (id === '' ? '' : replicaId(id));
+
+export function entriesFrom(entries: readonly wire.LogEntry[]): LogEntry[] {
+  return entries.map(({ index, term, data }) => ({ index, term, data }));
+}
+
+function bodyFrom(body: Body): RaftBody {
+  switch (body.$case) {
+    case 'voteRequest':
+      return { kind: 'vote-request', ...body.value };
+    case 'voteReply':
+      return { kind: 'vote-reply', ...body.value };
+    case 'append': {
+      const { value } = body;
+      return {
+        kind: 'append',
+        ...value,
+        entries: entriesFrom(value.entries),
+        successor: optionalReplica(value.successor),
+      };
+    }
+    case 'appendReply':
+      return { kind: 'append-reply', ...body.value };
+    case 'snapshot':
+      return { kind: 'snapshot', ...body.value };
+    case 'snapshotReply':
+      return { kind: 'snapshot-reply', ...body.value };
+    case 'timeoutNow':
+      return { kind: 'timeout-now' };
+    case 'rejoinRequest':
+      return { kind: 'rejoin-request', nonce: body.value.nonce };
+    case 'rejoinReply':
+      return { kind: 'rejoin-reply', ...body.value };
+    default:
+      return unreachable(body, 'raft message');
+  }
+}
+
+export function encodeRaftMessage(message: RaftMessage): Uint8Array {
+  return pack(wire.RaftMessage, { ...message, body: bodyTo(message.body) });
+}
+
+export function decodeRaftMessage(bytes: Uint8Array): RaftMessage {
+  return unpack('raft message', wire.RaftMessage, bytes, (message) => ({
+    cluster: message.cluster,
+    epoch: message.epoch,
+    memberHash: message.memberHash,
+    from: replicaId(message.from),
+    to: replicaId(message.to),
+    term: message.term,
+    incarnation: incarnationFrom(message.incarnation),
+    commandVersion: message.commandVersion,
+    voter: message.voter,
+    body: bodyFrom(known(message.body, 'raft message')),
+  }));
+}

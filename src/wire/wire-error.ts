@@ -1,0 +1,79 @@
+/** What can be wrong with bytes from outside, and the helpers with which every codec says so. */
+import { assert } from '../lib/assert.ts';
+import { BatonError } from '../lib/errors.ts';
+import { limits } from '../lib/limits.ts';
+
+/** `malformed`: not decodable, or a field out of bounds. `unknown-kind`: well formed, and newer than this build. */
+export class WireError extends BatonError {
+  readonly problem: 'malformed' | 'unknown-kind';
+
+  constructor(problem: 'malformed' | 'unknown-kind', what: string, cause?: unknown) {
+    super(
+      'invalid-argument',
+      `${what}: ${problem === 'malformed' ? 'malformed message' : 'message of an unknown kind'}`,
+      {
+        fields: { path: what },
+        cause,
+      },
+    );
+    this.problem = problem;
+  }
+}
+
+interface Encodable<T> {
+  encode(message: T): { finish(): Uint8Array };
+}
+
+interface Decodable<T> {
+  decode(bytes: Uint8Array): T;
+}
+
+/** Encodes one bus message; over the limit is a programmer's error, because every list is split before it gets here. */
+export function pack<T>(type: Encodable<T>, message: T): Uint8Array {
+  const bytes = type.encode(message).finish();
+  assert(bytes.length <= limits.messageBytes, `a message of ${bytes.length} bytes is over the limit`);
+  return bytes;
+}
+
+/** Decodes and converts; whatever goes wrong is a WireError that names the message. */
+export function unpack<W, T>(
+  what: string,
+  type: Decodable<W>,
+  bytes: Uint8Array,
+  convert: (wire: W) => T,
+): T {
+  let wire: W;
+  try {
+    wire = type.decode(bytes);
+  } catch (error) {
+    throw new WireError('malformed', what, error);
+  }
+  try {
+    return convert(wire);
+  } catch (error) {
+    if (error instanceof WireError) throw error;
+    throw new WireError('malformed', what, error);
+  }
+}
+
+export function required<T>(value: T | undefined, what: string): T {
+  if (value === undefined) throw new WireError('malformed', what);
+  return value;
+}
+
+/** A oneof without a known case: a newer sender, or nothing at all. */
+export function known<T>(value: T | undefined, what: string): T {
+  if (value === undefined) throw new WireError('unknown-kind', what);
+  return value;
+}
+
+/** An enumeration of the schema and the strings of core, both ways. */
+export function enumeration<T extends string>(
+  what: string,
+  values: Readonly<Record<T, number>>,
+): { to: (value: T) => number; from: (wire: number) => T } {
+  const back = new Map<number, T>(
+    Object.entries<number>(values).map(([name, number]) => [number, name as T]),
+  );
+  return { to: (value) => values[value], from: (wire) => known(back.get(wire), what) };
+}
