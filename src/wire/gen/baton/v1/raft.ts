@@ -115,6 +115,10 @@ export interface RaftMessage {
 export interface StoredEntries {
   /** The first replaces everything stored from its index on. */
   readonly entries: readonly LogEntry[];
+  /** The commit index known when this was written. */
+  readonly commit: number;
+  /** A segment's first record: forget what earlier segments held. */
+  readonly reset: boolean;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -132,12 +136,6 @@ export interface StoredIdentity {
   readonly incarnationMs: number;
   readonly voter: boolean;
   readonly votesAboveTerm: number;
-  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
-}
-
-export interface StoredSnapshotHead {
-  readonly index: number;
-  readonly term: number;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -1300,13 +1298,19 @@ export const RaftMessage: MessageFns<RaftMessage> = {
 };
 
 function createBaseStoredEntries(): StoredEntries {
-  return { entries: [], _unknownFields: {} };
+  return { entries: [], commit: 0, reset: false, _unknownFields: {} };
 }
 
 export const StoredEntries: MessageFns<StoredEntries> = {
   encode(message: StoredEntries, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.entries) {
       LogEntry.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.commit !== 0) {
+      writer.uint32(16).uint64(message.commit);
+    }
+    if (message.reset !== false) {
+      writer.uint32(24).bool(message.reset);
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -1338,6 +1342,22 @@ export const StoredEntries: MessageFns<StoredEntries> = {
             }
 
             message.entries.push(LogEntry.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.commit = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.reset = reader.bool();
             continue;
           }
         }
@@ -1539,79 +1559,6 @@ export const StoredIdentity: MessageFns<StoredIdentity> = {
             }
 
             message.votesAboveTerm = longToNumber(reader.uint64());
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        const buf = reader.skip(tag & 7);
-
-        const list = message._unknownFields![tag];
-
-        if (list === undefined) {
-          message._unknownFields![tag] = [buf];
-        } else {
-          list.push(buf);
-        }
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-};
-
-function createBaseStoredSnapshotHead(): StoredSnapshotHead {
-  return { index: 0, term: 0, _unknownFields: {} };
-}
-
-export const StoredSnapshotHead: MessageFns<StoredSnapshotHead> = {
-  encode(message: StoredSnapshotHead, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.index !== 0) {
-      writer.uint32(8).uint64(message.index);
-    }
-    if (message.term !== 0) {
-      writer.uint32(16).uint64(message.term);
-    }
-    if (message._unknownFields !== undefined) {
-      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
-        const tag = parseInt(key, 10);
-        for (const value of values) {
-          writer.uint32(tag).raw(value);
-        }
-      }
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): StoredSnapshotHead {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseStoredSnapshotHead() as any;
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 8) {
-              break;
-            }
-
-            message.index = longToNumber(reader.uint64());
-            continue;
-          }
-          case 2: {
-            if (tag !== 16) {
-              break;
-            }
-
-            message.term = longToNumber(reader.uint64());
             continue;
           }
         }

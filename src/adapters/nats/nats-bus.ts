@@ -1,0 +1,211 @@
+/**
+ * The bus over core NATS.
+ *
+ *   N1  nothing is buffered while the connection is down: such a message is lost, and counted;
+ *   N2  a handler that throws loses its message, not the connection;
+ *   N3  the client never follows gossip to other servers: it speaks to those that its configuration names.
+ */
+import {
+  connect,
+  NoRespondersError,
+  PermissionViolationError,
+  RequestError,
+  TimeoutError,
+  type NatsConnection,
+} from 'nats';
+import { assert } from '../../lib/assert.ts';
+import { BatonError, explain } from '../../lib/errors.ts';
+import { limits } from '../../lib/limits.ts';
+import type { Bus, BusStatus, BusSubscription } from '../../ports/bus.ts';
+import type { Clock, Logger } from '../../ports/system.ts';
+
+export interface NatsBusOptions {
+  readonly servers: readonly string[];
+  readonly user: string;
+  readonly password: string;
+  /** Shown in the server's monitoring. */
+  readonly name: string;
+  /** Grants disconnect advisories. */
+  readonly system: { readonly user: string; readonly password: string } | undefined;
+}
+
+const RECONNECT_WAIT_MS = 100;
+const RECONNECT_JITTER_MS = 150;
+const PING_INTERVAL_MS = 500;
+
+function dial(options: NatsBusOptions, user: string, pass: string, name: string): Promise<NatsConnection> {
+  return connect({
+    servers: [...options.servers],
+    user,
+    pass,
+    name,
+    inboxPrefix: `_INBOX_${user}`,
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: RECONNECT_WAIT_MS,
+    reconnectJitter: RECONNECT_JITTER_MS,
+    waitOnFirstConnect: true,
+    ignoreClusterUpdates: true,
+    pingInterval: PING_INTERVAL_MS,
+    maxPingOut: 2,
+    timeout: 2_000,
+  });
+}
+
+/** Resolves once it is connected; until then it keeps trying. */
+export async function connectNats(options: NatsBusOptions, clock: Clock, logger: Logger): Promise<Bus> {
+  const connection = await dial(options, options.user, options.password, options.name);
+  const { system } = options;
+  const advisories =
+    system === undefined
+      ? undefined
+      : dial(options, system.user, system.password, `${options.name} advisories`).catch((error: unknown) => {
+          logger.warn({ error: explain(error) }, 'no disconnect advisories: the system account refused us');
+          return undefined;
+        });
+  return new NatsBus(connection, advisories, clock, logger);
+}
+
+class NatsBus implements Bus {
+  readonly #connection: NatsConnection;
+  readonly #advisories: Promise<NatsConnection | undefined> | undefined;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #listeners = new Set<(status: BusStatus) => void>();
+  readonly #peerListeners = new Set<(user: string) => void>();
+  #status: BusStatus;
+  #lost = 0;
+  #closed = false;
+
+  constructor(
+    connection: NatsConnection,
+    advisories: Promise<NatsConnection | undefined> | undefined,
+    clock: Clock,
+    logger: Logger,
+  ) {
+    this.#connection = connection;
+    this.#advisories = advisories;
+    this.#clock = clock;
+    this.#logger = logger;
+    this.#status = { up: true, upSinceMs: clock.now(), server: connection.info?.server_id ?? '' };
+    this.#watch().catch((error: unknown) => logger.error({ error: explain(error) }, 'bus status lost'));
+    this.#watchPeers().catch((error: unknown) => logger.warn({ error: explain(error) }, 'no advisories'));
+  }
+
+  async #watch(): Promise<void> {
+    for await (const status of this.#connection.status()) {
+      if (status.type === 'disconnect') this.#setStatus(false);
+      else if (status.type === 'reconnect') this.#setStatus(true);
+      else if (status.type === 'error') this.#reportError(status.error);
+    }
+  }
+
+  #setStatus(up: boolean): void {
+    if (this.#closed || up === this.#status.up) return;
+    this.#status = {
+      up,
+      upSinceMs: up ? this.#clock.now() : this.#status.upSinceMs,
+      server: up ? (this.#connection.info?.server_id ?? '') : '',
+    };
+    this.#logger.info({ up, lost: this.#lost }, up ? 'bus connected' : 'bus disconnected');
+    for (const listener of this.#listeners) listener(this.#status);
+  }
+
+  #reportError(error: Error): void {
+    if (error instanceof PermissionViolationError) {
+      this.#logger.error(
+        { operation: error.operation, subject: error.subject },
+        'the bus refused us a subject',
+      );
+    } else {
+      this.#logger.warn({ error: explain(error) }, 'bus error');
+    }
+  }
+
+  async #watchPeers(): Promise<void> {
+    const connection = await this.#advisories;
+    connection?.subscribe('$SYS.ACCOUNT.*.DISCONNECT', {
+      callback: (error, message) => {
+        if (error !== null) return;
+        const advisory: unknown = message.json();
+        const user = (advisory as { client?: { user?: string } } | undefined)?.client?.user;
+        if (user !== undefined) for (const listener of this.#peerListeners) listener(user);
+      },
+    });
+  }
+
+  publish(subject: string, payload: Uint8Array, reply = ''): void {
+    assert(payload.length <= limits.messageBytes, 'the message is over the limit');
+    assert(!/[*> \r\n]/.test(subject), `not a subject to publish to: ${subject}`);
+    if (!this.#status.up || this.#closed) {
+      this.#lost++;
+      return;
+    }
+    try {
+      this.#connection.publish(subject, payload, reply === '' ? undefined : { reply });
+    } catch (error) {
+      this.#lost++;
+      this.#logger.warn({ subject, error: explain(error) }, 'not published');
+    }
+  }
+
+  subscribe(subject: string, handler: Parameters<Bus['subscribe']>[1]): BusSubscription {
+    const subscription = this.#connection.subscribe(subject, {
+      callback: (error, message) => {
+        if (error !== null) return this.#reportError(error);
+        try {
+          handler({ subject: message.subject, payload: message.data, reply: message.reply ?? '' });
+        } catch (thrown) {
+          this.#logger.error({ err: thrown, subject: message.subject }, 'a bus handler failed');
+        }
+      },
+    });
+    return {
+      unsubscribe: () => {
+        if (!this.#closed) subscription.unsubscribe();
+      },
+    };
+  }
+
+  async request(subject: string, payload: Uint8Array, timeoutMs: number): ReturnType<Bus['request']> {
+    if (!this.#status.up || this.#closed) throw new BatonError('disconnected', 'the bus is not connected');
+    try {
+      const message = await this.#connection.request(subject, payload, { timeout: timeoutMs });
+      return { subject: message.subject, payload: message.data, reply: '' };
+    } catch (cause) {
+      const inner = cause instanceof RequestError ? cause.cause : undefined;
+      if (cause instanceof NoRespondersError || inner instanceof NoRespondersError) {
+        throw new BatonError('no-responders', `nobody subscribes to ${subject}`);
+      }
+      if (cause instanceof TimeoutError || inner instanceof TimeoutError) {
+        throw new BatonError('timeout', `no answer on ${subject} in ${timeoutMs} ms`);
+      }
+      throw new BatonError('disconnected', `request on ${subject} failed`, { cause });
+    }
+  }
+
+  async flush(): Promise<void> {
+    if (this.#status.up) await this.#connection.flush();
+  }
+
+  status(): BusStatus {
+    return this.#status;
+  }
+
+  onStatus(handler: (status: BusStatus) => void): BusSubscription {
+    this.#listeners.add(handler);
+    return { unsubscribe: () => this.#listeners.delete(handler) };
+  }
+
+  onPeerDisconnect(handler: (user: string) => void): BusSubscription {
+    this.#peerListeners.add(handler);
+    return { unsubscribe: () => this.#peerListeners.delete(handler) };
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#listeners.clear();
+    this.#peerListeners.clear();
+    const advisories = await this.#advisories;
+    await Promise.allSettled([this.#connection.close(), advisories?.close()]);
+  }
+}
