@@ -4,10 +4,11 @@
  */
 import { assert, unreachable } from '../../lib/assert.ts';
 import { functionUid, type Digest, type FunctionName, type FunctionUid } from '../../lib/ids.ts';
+import { addLanes, hashText, lanesToHex, subtractLanes, type Lanes } from '../../lib/lanes.ts';
 import { limits } from '../../lib/limits.ts';
 import type { FunctionRecord } from '../model/function.ts';
 import type { MetadataCommand, MetadataOutcome } from '../model/metadata.ts';
-import { addLanes, canonical, hashText, lanesToHex, subtractLanes, type Lanes } from './canonical.ts';
+import { canonical } from './canonical.ts';
 import { RequestTable, type RememberedRequest } from './request-table.ts';
 
 export interface MetadataSnapshot {

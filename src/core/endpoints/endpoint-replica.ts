@@ -1,0 +1,247 @@
+/**
+ * A data plane's copy of the endpoint table.
+ *
+ *   T1  only the next seq of the highest fence is applied; anything else is ignored, refused or answered with a pull;
+ *   T2  a new fence confirms nothing and removes nothing: entries go on serving, unconfirmed, until the leader says more;
+ *   T3  an entry leaves by an explicit withdrawal, by a complete snapshot that lacks it, or, for TCP addresses that stay
+ *       unconfirmed for five minutes, by age (ports are reused, unix sockets are not: R7);
+ *   T4  an entry that refused a connection is out of use here, and still in the table, until it is put again.
+ */
+import type { FunctionUid, SandboxId } from '../../lib/ids.ts';
+import type {
+  Beacon,
+  EndpointBatch,
+  EndpointChange,
+  EndpointSnapshot,
+  TableDigest,
+} from '../model/broadcast.ts';
+import { compareFence, NO_FENCE, type Fence } from '../model/fence.ts';
+import type { Endpoint, FunctionOwner } from '../model/sandbox.ts';
+import { RunningDigest } from './digest.ts';
+
+const UNCONFIRMED_TCP_MS = 5 * 60_000;
+
+interface Entry {
+  endpoint: Endpoint;
+  confirmed: boolean;
+  /** When it became unconfirmed. */
+  sinceMs: number;
+  refused: boolean;
+}
+
+export interface TableUpdate {
+  /** What the dispatcher has to follow, in order. */
+  readonly changes: readonly EndpointChange[];
+  /** The table is behind: ask the leader for a snapshot. */
+  readonly pull: boolean;
+  /** A higher fence was seen for the first time. */
+  readonly newFence: boolean;
+  /** The message was under a lower fence. */
+  readonly fenced: boolean;
+}
+
+const NOTHING: TableUpdate = { changes: [], pull: false, newFence: false, fenced: false };
+
+/** What survives a restart of the data plane, in its table file. */
+export interface SavedTable {
+  readonly fence: Fence;
+  readonly endpoints: readonly Endpoint[];
+  readonly owners: readonly { readonly uid: FunctionUid; readonly owner: FunctionOwner }[];
+}
+
+export class EndpointReplica {
+  readonly #entries = new Map<SandboxId, Entry>();
+  readonly #owners = new Map<FunctionUid, FunctionOwner>();
+  readonly #confirmedOwners = new Map<FunctionUid, FunctionOwner>();
+  #digest = new RunningDigest();
+  #confirmed = 0;
+  #fence: Fence = NO_FENCE;
+  #seq = 0;
+
+  /** From the table file: everything serves, nothing is confirmed. */
+  static restore(saved: SavedTable, nowMs: number): EndpointReplica {
+    const table = new EndpointReplica();
+    table.#fence = saved.fence;
+    // The seq of an earlier life says nothing about what was missed since.
+    table.#seq = -1;
+    for (const endpoint of saved.endpoints) {
+      table.#entries.set(endpoint.sandbox, { endpoint, confirmed: false, sinceMs: nowMs, refused: false });
+    }
+    for (const { uid, owner } of saved.owners) table.#owners.set(uid, owner);
+    return table;
+  }
+
+  save(): SavedTable {
+    return {
+      fence: this.#fence,
+      endpoints: this.endpoints(),
+      owners: Array.from(this.#owners, ([uid, owner]) => ({ uid, owner })),
+    };
+  }
+
+  get fence(): Fence {
+    return this.#fence;
+  }
+
+  /** Of the last batch or snapshot applied under `fence`. */
+  get seq(): number {
+    return Math.max(0, this.#seq);
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  get unconfirmed(): number {
+    return this.#entries.size - this.#confirmed;
+  }
+
+  digest(): TableDigest {
+    return this.#digest.value();
+  }
+
+  endpoints(): Endpoint[] {
+    return Array.from(this.#entries.values(), (entry) => entry.endpoint);
+  }
+
+  get(sandbox: SandboxId): Endpoint | undefined {
+    return this.#entries.get(sandbox)?.endpoint;
+  }
+
+  owner(uid: FunctionUid): FunctionOwner | undefined {
+    return this.#owners.get(uid);
+  }
+
+  onBatch(batch: EndpointBatch, nowMs: number): TableUpdate {
+    const order = compareFence(batch.fence, this.#fence);
+    if (order < 0) return { ...NOTHING, fenced: true };
+    const newFence = order > 0;
+    if (newFence) this.#adopt(batch.fence, nowMs);
+    if (batch.seq <= this.#seq) return { ...NOTHING, newFence };
+    if (batch.seq > this.#seq + 1) return { ...NOTHING, newFence, pull: true };
+    this.#seq = batch.seq;
+    const changes: EndpointChange[] = [];
+    for (const change of batch.changes) this.#apply(change, nowMs, changes);
+    return { changes, pull: false, newFence, fenced: false };
+  }
+
+  onBeacon(beacon: Beacon, nowMs: number): TableUpdate {
+    const order = compareFence(beacon.fence, this.#fence);
+    if (order < 0) return { ...NOTHING, fenced: true };
+    const newFence = order > 0;
+    if (newFence) this.#adopt(beacon.fence, nowMs);
+    const own = this.#digest.value();
+    const behind = beacon.endpointSeq > this.#seq;
+    const differs =
+      beacon.endpointSeq === this.#seq && (own.high !== beacon.digest.high || own.low !== beacon.digest.low);
+    const unswept = beacon.complete && this.unconfirmed > 0 && beacon.endpointSeq >= this.#seq;
+    return { ...NOTHING, newFence, pull: behind || differs || unswept || this.#seq < 0 };
+  }
+
+  onSnapshot(snapshot: EndpointSnapshot, nowMs: number): TableUpdate {
+    const order = compareFence(snapshot.fence, this.#fence);
+    if (order < 0) return { ...NOTHING, fenced: true };
+    const newFence = order > 0;
+    if (newFence) this.#adopt(snapshot.fence, nowMs);
+    // Older than what was applied meanwhile: the next beacon tells whether anything is still missing.
+    if (snapshot.seq < this.#seq) return { ...NOTHING, newFence };
+    this.#seq = snapshot.seq;
+    const changes: EndpointChange[] = [];
+    if (snapshot.complete) this.#removeWhatLacks(snapshot, changes);
+    for (const { uid, owner } of snapshot.owners) this.#apply({ kind: 'owner', uid, owner }, nowMs, changes);
+    for (const endpoint of snapshot.endpoints) this.#apply({ kind: 'put', endpoint }, nowMs, changes);
+    return { changes, pull: false, newFence, fenced: false };
+  }
+
+  #removeWhatLacks(snapshot: EndpointSnapshot, changes: EndpointChange[]): void {
+    const kept = new Set(snapshot.endpoints.map((endpoint) => endpoint.sandbox));
+    for (const [sandbox, { endpoint }] of this.#entries) {
+      if (!kept.has(sandbox)) this.#remove(sandbox, endpoint.uid, changes);
+    }
+    const owned = new Set(snapshot.owners.map(({ uid }) => uid));
+    for (const uid of [...this.#owners.keys()]) if (!owned.has(uid)) this.#setOwner(uid, undefined, changes);
+  }
+
+  /** T2. Owners stay in force too, and count towards the digest again once they are put again. */
+  #adopt(fence: Fence, nowMs: number): void {
+    this.#fence = fence;
+    this.#seq = 0;
+    for (const entry of this.#entries.values()) {
+      if (entry.confirmed) entry.sinceMs = nowMs;
+      entry.confirmed = false;
+    }
+    this.#confirmed = 0;
+    this.#digest = new RunningDigest();
+    this.#confirmedOwners.clear();
+  }
+
+  #apply(change: EndpointChange, nowMs: number, changes: EndpointChange[]): void {
+    if (change.kind === 'withdraw') return this.#remove(change.sandbox, change.uid, changes);
+    if (change.kind === 'owner') return this.#setOwner(change.uid, change.owner, changes);
+    const { endpoint } = change;
+    const before = this.#entries.get(endpoint.sandbox);
+    if (before?.confirmed === true) {
+      this.#digest.removeEndpoint(before.endpoint);
+      this.#confirmed--;
+    }
+    this.#entries.set(endpoint.sandbox, { endpoint, confirmed: true, sinceMs: nowMs, refused: false });
+    this.#digest.addEndpoint(endpoint);
+    this.#confirmed++;
+    if (before === undefined || before.refused || !sameEndpoint(before.endpoint, endpoint))
+      changes.push(change);
+  }
+
+  #remove(sandbox: SandboxId, uid: FunctionUid, changes: EndpointChange[]): void {
+    const entry = this.#entries.get(sandbox);
+    if (entry === undefined) return;
+    if (entry.confirmed) {
+      this.#digest.removeEndpoint(entry.endpoint);
+      this.#confirmed--;
+    }
+    this.#entries.delete(sandbox);
+    changes.push({ kind: 'withdraw', sandbox, uid });
+  }
+
+  #setOwner(uid: FunctionUid, owner: FunctionOwner | undefined, changes: EndpointChange[]): void {
+    const confirmed = this.#confirmedOwners.get(uid);
+    if (confirmed !== undefined) this.#digest.removeOwner(uid, confirmed);
+    if (owner === undefined) {
+      this.#owners.delete(uid);
+      this.#confirmedOwners.delete(uid);
+    } else {
+      this.#owners.set(uid, owner);
+      this.#confirmedOwners.set(uid, owner);
+      this.#digest.addOwner(uid, owner);
+    }
+    changes.push({ kind: 'owner', uid, owner });
+  }
+
+  /** T4. False when there is no such entry. */
+  refuse(sandbox: SandboxId): boolean {
+    const entry = this.#entries.get(sandbox);
+    if (entry === undefined) return false;
+    entry.refused = true;
+    return true;
+  }
+
+  /** T3: call now and then. */
+  expire(nowMs: number): TableUpdate {
+    const changes: EndpointChange[] = [];
+    for (const [sandbox, entry] of this.#entries) {
+      const isOld = !entry.confirmed && nowMs - entry.sinceMs > UNCONFIRMED_TCP_MS;
+      if (isOld && entry.endpoint.address.startsWith('tcp:'))
+        this.#remove(sandbox, entry.endpoint.uid, changes);
+    }
+    return changes.length === 0 ? NOTHING : { ...NOTHING, changes };
+  }
+}
+
+function sameEndpoint(a: Endpoint, b: Endpoint): boolean {
+  return (
+    a.uid === b.uid &&
+    a.generation === b.generation &&
+    a.specIndex === b.specIndex &&
+    a.worker === b.worker &&
+    a.address === b.address
+  );
+}
