@@ -1,0 +1,249 @@
+/** See types.ts. Inputs are methods; each may produce effects, which the shell takes at the end of its turn. */
+import type { DataPlaneId, SandboxId, WorkerId } from '../../lib/ids.ts';
+import type { EndpointSnapshot, TableDigest } from '../model/broadcast.ts';
+import type { DataPlaneMessage } from '../model/data-plane-report.ts';
+import type { FunctionRecord, FunctionSpec } from '../model/function.ts';
+import type { FunctionChange } from '../metadata/metadata-state.ts';
+import type { WorkerReport } from '../model/worker-report.ts';
+import { unreachable } from '../../lib/assert.ts';
+import { advanceWaits, checkDataPlanes, onDemand, onHeld, onReport } from './data-planes.ts';
+import { close, mayClose } from './reconstruction.ts';
+import { deleteFunction, evaluate, putFunction, retireOld, scaleOf } from './scaling.ts';
+import { LeaderState } from './state.ts';
+import { adoptTrial, dropTrial, expireTrials, startTrial } from './trials.ts';
+import type {
+  DataPlaneRow,
+  FunctionRow,
+  LeaderEffect,
+  LeaderOptions,
+  ReconstructionView,
+  SandboxRow,
+  WorkerRow,
+} from './types.ts';
+import { checkWorkers, onWorkerProbed, onWorkerReport } from './workers.ts';
+
+const LIVENESS_EVERY_MS = 50;
+
+export class Leader {
+  readonly #s: LeaderState;
+
+  /** @param functions the state as of the term's no-op, applied at `appliedIndex` */
+  constructor(
+    options: LeaderOptions,
+    functions: readonly FunctionRecord[],
+    appliedIndex: number,
+    nowMs: number,
+    busUpSinceMs: number,
+  ) {
+    this.#s = new LeaderState(options, nowMs, busUpSinceMs);
+    this.#s.appliedIndex = appliedIndex;
+    for (const record of functions) putFunction(this.#s, record, false);
+  }
+
+  #at(nowMs: number): LeaderState {
+    this.#s.nowMs = nowMs;
+    return this.#s;
+  }
+
+  /** Metadata applied up to `index`. */
+  applied(index: number, change: FunctionChange | undefined, nowMs: number): void {
+    const s = this.#at(nowMs);
+    s.appliedIndex = index;
+    if (change === undefined) return;
+    if (change.record === undefined) deleteFunction(s, change.uid);
+    else putFunction(s, change.record, change.record.generation === 1);
+  }
+
+  workerReport(from: WorkerId, report: WorkerReport, nowMs: number): void {
+    onWorkerReport(this.#at(nowMs), from, report);
+  }
+
+  workerProbed(worker: WorkerId, answer: 'no-responders' | 'answered' | 'unknown', nowMs: number): void {
+    onWorkerProbed(this.#at(nowMs), worker, answer);
+  }
+
+  dataPlaneMessage(from: DataPlaneId, message: DataPlaneMessage, nowMs: number): void {
+    const s = this.#at(nowMs);
+    switch (message.kind) {
+      case 'report':
+        return onReport(s, from, message);
+      case 'held':
+        return onHeld(s, from, message);
+      case 'demand':
+        return onDemand(s, from, message);
+      default:
+        return unreachable(message, 'data-plane message');
+    }
+  }
+
+  /** The leader's own connection: nothing is suspected while it is down, and suspicion starts again when it is back. */
+  busStatus(up: boolean, nowMs: number): void {
+    const s = this.#at(nowMs);
+    s.busUp = up;
+    if (up) s.busUpSinceMs = nowMs;
+  }
+
+  /** Call at least every 25 ms; costs nothing for what is idle. */
+  tick(nowMs: number): void {
+    const s = this.#at(nowMs);
+    if (nowMs >= s.nextLivenessMs) {
+      s.nextLivenessMs = nowMs + LIVENESS_EVERY_MS;
+      checkWorkers(s);
+      checkDataPlanes(s);
+      expireTrials(s);
+      for (const worker of s.workers.values()) {
+        if (worker.session !== undefined && nowMs >= worker.session.nextDueMs && worker.state !== 'dead') {
+          s.flushSession(worker);
+        }
+      }
+      if (mayClose(s)) close(s);
+    }
+    if (nowMs >= s.nextDecideMs) this.#decide(s);
+  }
+
+  #decide(s: LeaderState): void {
+    s.nextDecideMs = s.nowMs + (s.closed ? s.options.decideEveryMs : s.options.coldStartPaceMs);
+    for (const uid of s.active) {
+      const node = s.functions.get(uid);
+      if (node === undefined) {
+        s.active.delete(uid);
+        continue;
+      }
+      node.scaler.observe(s.nowMs, node.scaler.latest);
+      evaluate(s, node);
+      retireOld(s, node);
+    }
+  }
+
+  startTrial(trial: number, spec: FunctionSpec, nowMs: number): void {
+    startTrial(this.#at(nowMs), trial, spec);
+  }
+
+  adoptTrial(sandbox: SandboxId, record: FunctionRecord, nowMs: number): void {
+    adoptTrial(this.#at(nowMs), sandbox, record);
+  }
+
+  dropTrial(sandbox: SandboxId, nowMs: number): void {
+    dropTrial(this.#at(nowMs), sandbox);
+  }
+
+  /** Answered by the effect `spec-wait` with this number. */
+  waitForSpec(wait: number, specIndex: number, nowMs: number): void {
+    const s = this.#at(nowMs);
+    s.waits.set(wait, { specIndex, deadlineMs: nowMs + s.options.specWaitMs });
+    advanceWaits(s);
+  }
+
+  /** False: this worker is not known under this term. */
+  cordon(worker: WorkerId, on: boolean, nowMs: number): boolean {
+    const s = this.#at(nowMs);
+    const node = s.workers.get(worker);
+    return node !== undefined && s.command(node, { kind: 'cordon', on });
+  }
+
+  takeEffects(nowMs: number): LeaderEffect[] {
+    return this.#at(nowMs).takeEffects();
+  }
+
+  get endpointSeq(): number {
+    return this.#s.writer.seq;
+  }
+
+  get isReconciled(): boolean {
+    return this.#s.closed;
+  }
+
+  /** After takeEffects. */
+  digest(): TableDigest {
+    return this.#s.writer.digest();
+  }
+
+  /** After takeEffects. */
+  endpointSnapshot(): EndpointSnapshot {
+    return this.#s.writer.snapshot(this.#s.closed);
+  }
+
+  // ---- views ------------------------------------------------------------------------------------------------------
+
+  workers(): WorkerRow[] {
+    const s = this.#s;
+    return [...s.workers.values()].map((node) => ({
+      id: node.id,
+      state: node.state,
+      cordoned: node.view.cordoned,
+      driver: node.view.driver,
+      isolation: node.view.isolation,
+      capacity: node.view.capacity,
+      allocated: { ...node.allocated },
+      sandboxes: node.placed.size,
+      incarnationMs: node.view.incarnation.ms,
+      heardMsAgo: s.nowMs - node.heardMs,
+    }));
+  }
+
+  sandboxes(): SandboxRow[] {
+    const s = this.#s;
+    return [...s.placed.values()].map((placed) => ({
+      id: placed.id,
+      uid: placed.uid,
+      function: s.functions.get(placed.uid)?.record.spec.name ?? '',
+      generation: placed.generation,
+      worker: placed.worker.id,
+      pid: placed.pid,
+      state: placed.state,
+      address: placed.address,
+    }));
+  }
+
+  dataPlanes(): DataPlaneRow[] {
+    const s = this.#s;
+    return [...s.dataPlanes.values()].map((node) => {
+      let inFlight = 0;
+      let queued = 0;
+      for (const load of node.loads.values()) {
+        inFlight += load.inFlight;
+        queued += load.queued;
+      }
+      const { id, live, caller, peer, endpointSeq, specIndex } = node;
+      return {
+        id,
+        live,
+        caller,
+        peer,
+        endpointSeq,
+        specIndex,
+        inFlight,
+        queued,
+        heardMsAgo: s.nowMs - node.heardMs,
+      };
+    });
+  }
+
+  functions(): FunctionRow[] {
+    const s = this.#s;
+    return [...s.functions.values()].map((node) => {
+      const { ready, starting } = scaleOf(s, node);
+      const { uid } = node.record;
+      return {
+        uid,
+        ready,
+        starting,
+        desired: node.desired,
+        concurrency: node.scaler.latest,
+        reason: node.reason,
+      };
+    });
+  }
+
+  reconstruction(): ReconstructionView {
+    const s = this.#s;
+    const workers = [...s.workers.values()];
+    return {
+      phase: s.closed ? 'reconciled' : 'reconciling',
+      sinceMs: s.startedMs,
+      closedAfterMs: s.closed ? s.closedMs - s.startedMs : undefined,
+      knownWorkers: workers.length,
+      reportedWorkers: workers.filter((worker) => worker.view.hasInventory).length,
+    };
+  }
+}

@@ -1,0 +1,57 @@
+/**
+ * The order of DESIGN.md, "Heartbeats and lazy reconstruction": place at once on what is known, kill and withdraw nothing
+ * until every known worker has reported or its suspicion ran out, then sweep.
+ */
+import type { LeaderState } from './state.ts';
+import { retireOld } from './scaling.ts';
+import { vanish } from './workers.ts';
+import { withdraw } from './withdrawal.ts';
+
+/** Never sooner than one suspicion interval after the first beacon, and not while the bus is away. */
+export function mayClose(s: LeaderState): boolean {
+  if (s.closed || !s.busUp) return false;
+  if (s.nowMs - Math.max(s.startedMs, s.busUpSinceMs) < s.options.suspicionMs) return false;
+  for (const worker of s.workers.values()) {
+    const quietMs = s.nowMs - Math.max(worker.heardMs, s.busUpSinceMs, s.startedMs);
+    if (worker.state === 'alive' && !worker.view.hasInventory && quietMs < s.options.suspicionMs)
+      return false;
+  }
+  return true;
+}
+
+export function close(s: LeaderState): void {
+  s.closed = true;
+  s.closedMs = s.nowMs;
+  let swept = 0;
+  for (const placed of [...s.placed.values()]) {
+    const { worker } = placed;
+    if (placed.state === 'unconfirmed' && worker.view.hasInventory) {
+      vanish(s, placed, 'no worker confirmed it');
+      swept++;
+    } else if (placed.state === 'unconfirmed' && worker.state === 'dead') {
+      vanish(s, placed, 'its worker is dead');
+      swept++;
+    } else if (
+      !s.trials.has(placed.id) &&
+      !s.functions.has(placed.uid) &&
+      s.appliedIndex >= placed.specIndex
+    ) {
+      // Its function is gone, which only a state at least as new as the sandbox's spec may say. A trial that nobody adopted
+      // has uid 0 and spec index 0.
+      withdraw(s, placed, placed.graceMs, 'its function is gone');
+      s.event('swept', placed.id, 'its function is gone');
+      swept++;
+    }
+  }
+  for (const node of s.functions.values()) {
+    if (node.placed.size > 0 || node.record.spec.scaling.min > 0) s.active.add(node.record.uid);
+    retireOld(s, node);
+  }
+  s.nextDecideMs = s.nowMs;
+  const after = Math.round(s.nowMs - s.startedMs);
+  s.event(
+    'reconciled',
+    `term ${s.options.fence.term}`,
+    `after ${after} ms, ${s.workers.size} workers, ${swept} swept`,
+  );
+}

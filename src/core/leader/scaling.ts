@@ -1,0 +1,203 @@
+/**
+ * From load to sandboxes: what a function should have, and where it starts.
+ *
+ *   S1  until reconciliation closes nothing is scaled down, and a function with queued requests gets at most one new
+ *       sandbox per coldStartPaceMs: creates that were in flight at the kill are in nobody's evidence;
+ *   S2  a function whose starts fail is retried with growing pauses, and its reason says so;
+ *   S3  a function with a hard limit has an owner before its first sandbox.
+ */
+import { assert } from '../../lib/assert.ts';
+import type { FunctionUid } from '../../lib/ids.ts';
+import { FunctionScaler } from '../autoscaler/function-scaler.ts';
+import type { FunctionRecord } from '../model/function.ts';
+import { place } from '../placement/placement.ts';
+import { ensureOwner } from './ownership.ts';
+import type { FunctionNode, LeaderState, Placed } from './state.ts';
+import { withdraw } from './withdrawal.ts';
+
+const FIRST_BACKOFF_MS = 250;
+const MAX_BACKOFF_MS = 30_000;
+
+export function putFunction(s: LeaderState, record: FunctionRecord, isNew: boolean): void {
+  const known = s.functions.get(record.uid);
+  if (known === undefined) {
+    const node: FunctionNode = {
+      record,
+      scaler: new FunctionScaler(record.spec, s.nowMs),
+      placed: new Set(),
+      lastPacedMs: Number.NEGATIVE_INFINITY,
+      startFailures: 0,
+      backoffUntilMs: 0,
+      rolloutFloor: isNew ? record.spec.scaling.initial : 0,
+      desired: 0,
+      reason: 'idle',
+    };
+    s.functions.set(record.uid, node);
+    for (const placed of s.placed.values()) if (placed.uid === record.uid) node.placed.add(placed);
+    if (node.rolloutFloor > 0 || record.spec.scaling.min > 0 || node.placed.size > 0)
+      s.active.add(record.uid);
+    return;
+  }
+  let serving = 0;
+  for (const placed of known.placed)
+    if (placed.state === 'ready' || placed.state === 'unconfirmed') serving++;
+  known.record = record;
+  known.scaler.update(record.spec);
+  known.startFailures = 0;
+  known.backoffUntilMs = 0;
+  known.rolloutFloor = serving;
+  s.active.add(record.uid);
+  evaluate(s, known);
+}
+
+export function deleteFunction(s: LeaderState, uid: FunctionUid): void {
+  const node = s.functions.get(uid);
+  if (node === undefined) return;
+  const { timeoutMs } = node.record.spec;
+  s.functions.delete(uid);
+  s.active.delete(uid);
+  for (const placed of node.placed) withdraw(s, placed, timeoutMs, 'its function was deleted');
+  s.writer.setOwner(uid, undefined);
+}
+
+/** Ready and on the way, of the current generation; claims of workers whose inventory is not here yet count too. */
+export function scaleOf(s: LeaderState, node: FunctionNode): { ready: number; starting: number } {
+  let ready = 0;
+  let starting = 0;
+  const { uid, generation } = node.record;
+  for (const placed of node.placed) {
+    if (placed.generation !== generation) continue;
+    if (placed.state === 'ready' || placed.state === 'unconfirmed') ready++;
+    else if (placed.state === 'pending' || placed.state === 'starting') starting++;
+  }
+  if (s.closed) return { ready, starting };
+  for (const worker of s.workers.values()) {
+    if (worker.view.hasInventory || worker.view.counts.length === 0) continue;
+    let known = 0;
+    for (const placed of worker.placed.values())
+      if (placed.uid === uid && placed.generation === generation) known++;
+    ready += Math.max(0, worker.view.claimed(uid, generation) - known);
+  }
+  return { ready, starting };
+}
+
+export function evaluate(s: LeaderState, node: FunctionNode): void {
+  const scale = scaleOf(s, node);
+  const have = scale.ready + scale.starting;
+  const decision = node.scaler.decide(s.nowMs, scale);
+  const { max } = node.record.spec.scaling;
+  let desired = Math.max(decision.desired, max > 0 ? Math.min(node.rolloutFloor, max) : node.rolloutFloor);
+  if (desired < have && !s.closed) desired = have;
+  if (desired !== node.desired) {
+    s.event('scaled', node.record.spec.name, `${node.desired} → ${desired}: ${decision.reason}`);
+  }
+  node.desired = desired;
+  node.reason = decision.reason;
+  if (have >= node.rolloutFloor && scale.ready > 0) node.rolloutFloor = 0;
+  if (desired > have) grow(s, node, desired - have);
+  else if (desired < have) shrink(s, node, have - desired);
+  if (node.scaler.isSettled(s.nowMs, scale) && node.rolloutFloor === 0) s.active.delete(node.record.uid);
+  else s.active.add(node.record.uid);
+}
+
+function grow(s: LeaderState, node: FunctionNode, wanted: number): void {
+  if (s.nowMs < node.backoffUntilMs) {
+    node.reason = `its last ${node.startFailures} starts failed; next try in ${Math.ceil(node.backoffUntilMs - s.nowMs)} ms`;
+    return;
+  }
+  let count = wanted;
+  if (!s.closed) {
+    // S1. Without a waiting request there is no hurry: the evidence is still coming in.
+    if (node.scaler.latest === 0 && node.rolloutFloor === 0) return;
+    if (s.nowMs - node.lastPacedMs < s.options.coldStartPaceMs) return;
+    count = 1;
+  }
+  if (!ensureOwner(s, node)) {
+    node.reason = 'waiting for a data plane to own it';
+    return;
+  }
+  for (let n = 0; n < count; n++) {
+    if (!start(s, node)) {
+      node.reason = 'no worker has room';
+      s.event('no-capacity', node.record.spec.name, `no worker has room for ${count - n} more`);
+      return;
+    }
+  }
+  node.lastPacedMs = s.nowMs;
+}
+
+function start(s: LeaderState, node: FunctionNode): boolean {
+  const { record } = node;
+  const { spec } = record;
+  const id = place(s.workers.values(), spec.resources);
+  const worker = id === undefined ? undefined : s.workers.get(id);
+  if (worker === undefined) return false;
+  const sandbox = s.nextSandboxId(spec.name);
+  const submitted = s.command(worker, {
+    kind: 'create',
+    sandbox,
+    uid: record.uid,
+    generation: record.generation,
+    specIndex: record.specIndex,
+    spec,
+    trial: false,
+    artifactSources: s.options.artifactSources,
+  });
+  if (!submitted) return false;
+  s.addPlaced({
+    id: sandbox,
+    uid: record.uid,
+    generation: record.generation,
+    specIndex: record.specIndex,
+    worker,
+    state: 'pending',
+    address: '',
+    pid: 0,
+    resources: spec.resources,
+    withdrawSeq: 0,
+    graceMs: spec.timeoutMs,
+  });
+  s.event('placed', sandbox, `on ${worker.id}`);
+  return true;
+}
+
+/** What has not started yet goes first, then from the worker that is fullest. */
+function shrink(s: LeaderState, node: FunctionNode, surplus: number): void {
+  assert(s.closed, 'S1: nothing is scaled down before reconciliation closes');
+  const { generation, spec } = node.record;
+  const rank = (placed: Placed): number =>
+    (placed.state === 'ready' || placed.state === 'unconfirmed' ? 0 : 1e9) +
+    placed.worker.allocated.sandboxes;
+  const candidates = [...node.placed].filter(
+    (placed) =>
+      placed.generation === generation && placed.state !== 'withdrawing' && placed.state !== 'draining',
+  );
+  candidates.sort((a, b) => rank(b) - rank(a));
+  for (const placed of candidates.slice(0, surplus)) withdraw(s, placed, spec.timeoutMs, node.reason);
+}
+
+export function startFailed(s: LeaderState, uid: FunctionUid, sandbox: string, reason: string): void {
+  const node = s.functions.get(uid);
+  if (node === undefined) return;
+  node.startFailures++;
+  node.backoffUntilMs = s.nowMs + Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (node.startFailures - 1));
+  s.event('start-failed', sandbox, reason);
+}
+
+/**
+ * Sandboxes of older generations go once every live data plane holds the new spec: from then on they get no new request,
+ * and what runs on them finishes.
+ */
+export function retireOld(s: LeaderState, node: FunctionNode): void {
+  if (!s.closed) return;
+  const { record } = node;
+  let old: Placed[] | undefined;
+  for (const placed of node.placed) {
+    const isOld = placed.generation < record.generation;
+    if (isOld && placed.state !== 'withdrawing' && placed.state !== 'draining') (old ??= []).push(placed);
+  }
+  if (old === undefined) return;
+  if (s.liveDataPlanes().some((dataPlane) => dataPlane.specIndex < record.specIndex)) return;
+  for (const placed of old)
+    withdraw(s, placed, record.spec.timeoutMs, `generation ${record.generation} took over`);
+}

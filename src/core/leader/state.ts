@@ -1,0 +1,215 @@
+/**
+ * What the leader holds in memory, with its indexes. Nothing here is durable: the workers own the truth, and a new leader
+ * builds this again from what they and the data planes say.
+ */
+import type { DataPlaneId, FunctionUid, SandboxId, WorkerId } from '../../lib/ids.ts';
+import { FunctionScaler } from '../autoscaler/function-scaler.ts';
+import { EndpointWriter } from '../endpoints/endpoint-writer.ts';
+import type { CommandSession } from '../fleet/command-session.ts';
+import { WorkerView } from '../fleet/worker-view.ts';
+import type { WorkerCommand } from '../model/command.ts';
+import type { FunctionLoad } from '../model/data-plane-report.ts';
+import { NO_FENCE, NO_INCARNATION, type Fence, type Incarnation } from '../model/fence.ts';
+import type { FunctionRecord, FunctionSpec, ResourceSpec } from '../model/function.ts';
+import type { Endpoint } from '../model/sandbox.ts';
+import type { WorkerCapacity } from '../model/worker-report.ts';
+import type { Candidate } from '../placement/placement.ts';
+import type { EventKind, LeaderEffect, LeaderOptions, PlacedState } from './types.ts';
+
+/** A sandbox that the leader counts on, or is getting rid of. */
+export interface Placed {
+  readonly id: SandboxId;
+  uid: FunctionUid;
+  generation: number;
+  specIndex: number;
+  readonly worker: WorkerNode;
+  state: PlacedState;
+  address: string;
+  pid: number;
+  readonly resources: ResourceSpec;
+  /** withdrawing: the seq that data planes must have applied. */
+  withdrawSeq: number;
+  graceMs: number;
+}
+
+export class WorkerNode implements Candidate {
+  readonly id: WorkerId;
+  view: WorkerView;
+  session: CommandSession | undefined;
+  state: 'alive' | 'silent' | 'dead' = 'alive';
+  readonly placed: Map<SandboxId, Placed> = new Map();
+  readonly allocated: { cpuMillis: number; memoryMiB: number; sandboxes: number } = {
+    cpuMillis: 0,
+    memoryMiB: 0,
+    sandboxes: 0,
+  };
+  heardMs: number;
+  /** Heard under this term; otherwise known from data planes' endpoints alone. */
+  heard = false;
+  probing = false;
+  nextProbeMs = 0;
+  noResponders = 0;
+  inventoryAskedMs: number = Number.NEGATIVE_INFINITY;
+  /** Endpoints that a data plane found refusing: confirmed again by the next inventory, or gone. */
+  readonly doubted: Set<SandboxId> = new Set();
+
+  constructor(id: WorkerId, nowMs: number) {
+    this.id = id;
+    this.view = new WorkerView(id);
+    this.heardMs = nowMs;
+  }
+
+  get capacity(): WorkerCapacity {
+    return this.view.capacity;
+  }
+
+  get schedulable(): boolean {
+    return this.heard && this.state === 'alive' && !this.view.cordoned && this.session !== undefined;
+  }
+}
+
+export interface FunctionNode {
+  record: FunctionRecord;
+  readonly scaler: FunctionScaler;
+  readonly placed: Set<Placed>;
+  lastPacedMs: number;
+  startFailures: number;
+  backoffUntilMs: number;
+  /** A new generation begins with as many sandboxes as the old one had ready. */
+  rolloutFloor: number;
+  desired: number;
+  reason: string;
+}
+
+export class DataPlaneNode {
+  readonly id: DataPlaneId;
+  incarnation: Incarnation = NO_INCARNATION;
+  heardMs: number;
+  live = true;
+  caller = '';
+  peer = '';
+  fence: Fence = NO_FENCE;
+  endpointSeq = 0;
+  specIndex = 0;
+  seq = 0;
+  loads: Map<FunctionUid, FunctionLoad> = new Map();
+  withdrawing: Map<SandboxId, number> = new Map();
+  owned: readonly FunctionUid[] = [];
+
+  constructor(id: DataPlaneId, nowMs: number) {
+    this.id = id;
+    this.heardMs = nowMs;
+  }
+}
+
+export interface Trial {
+  readonly trial: number;
+  readonly sandbox: SandboxId;
+  readonly spec: FunctionSpec;
+  readonly deadlineMs: number;
+  readonly placed: Placed;
+  done: boolean;
+}
+
+export class LeaderState {
+  readonly options: LeaderOptions;
+  readonly startedMs: number;
+  readonly writer: EndpointWriter;
+  readonly workers: Map<WorkerId, WorkerNode> = new Map();
+  readonly dataPlanes: Map<DataPlaneId, DataPlaneNode> = new Map();
+  readonly functions: Map<FunctionUid, FunctionNode> = new Map();
+  readonly placed: Map<SandboxId, Placed> = new Map();
+  readonly withdrawing: Set<Placed> = new Set();
+  readonly trials: Map<SandboxId, Trial> = new Map();
+  readonly waits: Map<number, { readonly specIndex: number; readonly deadlineMs: number }> = new Map();
+  /** Functions whose scale may change without a new event: looked at every decideEveryMs. */
+  readonly active: Set<FunctionUid> = new Set();
+  /** Evidence from data planes: ids that no worker confirmed yet. */
+  readonly heardThrough: Map<string, number> = new Map();
+  closed = false;
+  closedMs = 0;
+  busUpSinceMs: number;
+  busUp = true;
+  nowMs: number;
+  appliedIndex = 0;
+  nextDecideMs = 0;
+  nextLivenessMs = 0;
+  #created = 0;
+  #effects: LeaderEffect[] = [];
+  readonly #commanded = new Set<WorkerNode>();
+
+  constructor(options: LeaderOptions, nowMs: number, busUpSinceMs: number) {
+    this.options = options;
+    this.startedMs = nowMs;
+    this.nowMs = nowMs;
+    this.busUpSinceMs = busUpSinceMs;
+    this.writer = new EndpointWriter(options.fence);
+  }
+
+  effect(effect: LeaderEffect): void {
+    this.#effects.push(effect);
+  }
+
+  event(event: EventKind, subject: string, message: string): void {
+    this.#effects.push({ kind: 'event', event, subject, message });
+  }
+
+  /** Unique: the epoch and term are this leader's alone. */
+  nextSandboxId(name: string): SandboxId {
+    const { epoch, term } = this.options.fence;
+    const suffix = `-${epoch}-${term}-${++this.#created}`;
+    return (name.slice(0, 63 - suffix.length).replace(/-+$/, '') + suffix) as SandboxId;
+  }
+
+  command(worker: WorkerNode, command: WorkerCommand): boolean {
+    if (worker.session?.submit(command) !== true) return false;
+    this.#commanded.add(worker);
+    return true;
+  }
+
+  addPlaced(placed: Placed): void {
+    this.placed.set(placed.id, placed);
+    placed.worker.placed.set(placed.id, placed);
+    this.functions.get(placed.uid)?.placed.add(placed);
+    const { allocated } = placed.worker;
+    allocated.cpuMillis += placed.resources.cpuMillis;
+    allocated.memoryMiB += placed.resources.memoryMiB;
+    allocated.sandboxes++;
+  }
+
+  removePlaced(placed: Placed): void {
+    if (!this.placed.delete(placed.id)) return;
+    placed.worker.placed.delete(placed.id);
+    this.functions.get(placed.uid)?.placed.delete(placed);
+    this.withdrawing.delete(placed);
+    const { allocated } = placed.worker;
+    allocated.cpuMillis -= placed.resources.cpuMillis;
+    allocated.memoryMiB -= placed.resources.memoryMiB;
+    allocated.sandboxes--;
+    this.active.add(placed.uid);
+  }
+
+  endpointOf(placed: Placed): Endpoint {
+    const { id, uid, generation, specIndex, worker, address } = placed;
+    return { sandbox: id, uid, generation, specIndex, worker: worker.id, address };
+  }
+
+  liveDataPlanes(): DataPlaneNode[] {
+    return [...this.dataPlanes.values()].filter((dataPlane) => dataPlane.live);
+  }
+
+  takeEffects(): LeaderEffect[] {
+    for (const worker of this.#commanded) this.flushSession(worker);
+    this.#commanded.clear();
+    for (const batch of this.writer.takeBatches()) this.#effects.push({ kind: 'endpoints', batch });
+    const effects = this.#effects;
+    this.#effects = [];
+    return effects;
+  }
+
+  flushSession(worker: WorkerNode): void {
+    for (const envelope of worker.session?.take(this.nowMs) ?? []) {
+      this.#effects.push({ kind: 'command', worker: worker.id, envelope });
+    }
+  }
+}

@@ -1,0 +1,125 @@
+/**
+ * The leader's soft-state brain: what goes in (methods of Leader), what comes out (effects), and how it looks from outside.
+ * It is created when a replica wins, fed only after the term's no-op is applied, and thrown away when the replica steps
+ * down. Times are monotonic milliseconds.
+ */
+import type { DataPlaneId, FunctionName, FunctionUid, SandboxId, WorkerId } from '../../lib/ids.ts';
+import type { EndpointBatch } from '../model/broadcast.ts';
+import type { CommandEnvelope, WorkerNotice } from '../model/command.ts';
+import type { Fence } from '../model/fence.ts';
+import type { WorkerCapacity } from '../model/worker-report.ts';
+
+export interface LeaderOptions {
+  readonly fence: Fence;
+  /** Silence after which a worker is suspected, by timer. */
+  readonly suspicionMs: number;
+  /** A data plane is live until this long after its last report. */
+  readonly leaseMs: number;
+  readonly workerHeartbeatMs: number;
+  /** How long a heartbeat may be late before the worker is probed. */
+  readonly overdueMs: number;
+  /** Until reconciliation closes, a function gets at most one new sandbox in this time. */
+  readonly coldStartPaceMs: number;
+  readonly decideEveryMs: number;
+  readonly trialTimeoutMs: number;
+  readonly specWaitMs: number;
+  /** Base URLs of replicas that hold artifacts. */
+  readonly artifactSources: readonly string[];
+}
+
+export type TrialResult =
+  | { readonly ok: true; readonly sandbox: SandboxId; readonly worker: WorkerId }
+  | {
+      readonly ok: false;
+      readonly reason: 'failed' | 'no-capacity' | 'timeout';
+      readonly message: string;
+      readonly log: string;
+    };
+
+export type EventKind =
+  | 'scaled'
+  | 'placed'
+  | 'no-capacity'
+  | 'start-failed'
+  | 'sandbox-gone'
+  | 'withdrawn'
+  | 'swept'
+  | 'worker-dead'
+  | 'worker-silent'
+  | 'worker-joined'
+  | 'data-plane-joined'
+  | 'data-plane-gone'
+  | 'owner'
+  | 'reconciled'
+  | 'refused';
+
+export type LeaderEffect =
+  | { readonly kind: 'command'; readonly worker: WorkerId; readonly envelope: CommandEnvelope }
+  | { readonly kind: 'notice'; readonly worker: WorkerId; readonly notice: WorkerNotice }
+  /** Ask whether anyone subscribes to the worker's subject; answer with workerProbed. */
+  | { readonly kind: 'probe-worker'; readonly worker: WorkerId }
+  | { readonly kind: 'endpoints'; readonly batch: EndpointBatch }
+  | { readonly kind: 'trial'; readonly trial: number; readonly result: TrialResult }
+  /** Every live data plane holds the spec, or these do not after the wait. */
+  | { readonly kind: 'spec-wait'; readonly wait: number; readonly laggards: readonly DataPlaneId[] }
+  | {
+      readonly kind: 'event';
+      readonly event: EventKind;
+      readonly subject: string;
+      readonly message: string;
+    };
+
+export interface WorkerRow {
+  readonly id: WorkerId;
+  readonly state: 'alive' | 'silent' | 'dead';
+  readonly cordoned: boolean;
+  readonly driver: string;
+  readonly isolation: string;
+  readonly capacity: WorkerCapacity;
+  readonly allocated: WorkerCapacity;
+  readonly sandboxes: number;
+  readonly incarnationMs: number;
+  readonly heardMsAgo: number;
+}
+
+export type PlacedState = 'unconfirmed' | 'pending' | 'starting' | 'ready' | 'withdrawing' | 'draining';
+
+export interface SandboxRow {
+  readonly id: SandboxId;
+  readonly uid: FunctionUid;
+  readonly function: FunctionName | '';
+  readonly generation: number;
+  readonly worker: WorkerId;
+  readonly pid: number;
+  readonly state: PlacedState;
+  readonly address: string;
+}
+
+export interface DataPlaneRow {
+  readonly id: DataPlaneId;
+  readonly live: boolean;
+  readonly caller: string;
+  readonly peer: string;
+  readonly endpointSeq: number;
+  readonly specIndex: number;
+  readonly inFlight: number;
+  readonly queued: number;
+  readonly heardMsAgo: number;
+}
+
+export interface FunctionRow {
+  readonly uid: FunctionUid;
+  readonly ready: number;
+  readonly starting: number;
+  readonly desired: number;
+  readonly concurrency: number;
+  readonly reason: string;
+}
+
+export interface ReconstructionView {
+  readonly phase: 'reconciling' | 'reconciled';
+  readonly sinceMs: number;
+  readonly closedAfterMs: number | undefined;
+  readonly knownWorkers: number;
+  readonly reportedWorkers: number;
+}

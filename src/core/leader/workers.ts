@@ -1,0 +1,304 @@
+/**
+ * What workers report, and when they count as gone.
+ *
+ *   V1  a worker's word about its own sandboxes is the truth; the leader only forgets what the worker does not have;
+ *   V2  dead = two "no responders" in a row, asked by a leader whose bus has been up for a suspicion interval and that heard
+ *       something through the worker's server since; everything else is silence, judged by timer;
+ *   V3  silence counts only while the leader's own bus is up; more than a third of a fleet of four or more silent together
+ *       says something about the network, and nothing is withdrawn.
+ */
+import { orderIncarnation, compareFence, NO_INCARNATION } from '../model/fence.ts';
+import type { WorkerId } from '../../lib/ids.ts';
+import { CommandSession } from '../fleet/command-session.ts';
+import { WorkerView, type SandboxChange } from '../fleet/worker-view.ts';
+import type { SandboxStatus } from '../model/sandbox.ts';
+import type { WorkerReport } from '../model/worker-report.ts';
+import { startFailed } from './scaling.ts';
+import { WorkerNode, type LeaderState, type Placed } from './state.ts';
+import { settleTrial } from './trials.ts';
+
+const INVENTORY_ASK_MS = 500;
+const SMALL_FLEET = 32;
+
+export function workerNode(s: LeaderState, id: WorkerId): WorkerNode {
+  let node = s.workers.get(id);
+  if (node === undefined) {
+    node = new WorkerNode(id, s.nowMs);
+    s.workers.set(id, node);
+  }
+  return node;
+}
+
+export function onWorkerReport(s: LeaderState, id: WorkerId, report: WorkerReport): void {
+  const node = workerNode(s, id);
+  const incarnationBefore = node.view.incarnation;
+  const result = node.view.merge(report);
+  const heartbeat =
+    report.kind === 'hello' ? report.heartbeat : report.kind === 'heartbeat' ? report : undefined;
+  if (result.refused !== undefined) {
+    if (result.refused === 'duplicate' && heartbeat !== undefined)
+      tellDuplicate(s, node, heartbeat.incarnation);
+    return;
+  }
+  if (result.restarted || incarnationBefore === NO_INCARNATION) openSession(s, node);
+  heard(s, node);
+  if (heartbeat !== undefined) acknowledge(s, node, heartbeat.fence, heartbeat.lastCommand);
+  if (result.restarted) forgetPending(s, node);
+  for (const change of result.changes) applyChange(s, node, change);
+  if (result.inventoried) reconcileInventory(s, node);
+  if (result.needInventory) askInventory(s, node);
+}
+
+function heard(s: LeaderState, node: WorkerNode): void {
+  if (!node.heard || node.state === 'dead') {
+    s.event('worker-joined', node.id, `${node.view.driver}, ${node.view.capacity.cpuMillis} mCPU`);
+    // Room for what waits.
+    for (const uid of s.functions.keys())
+      if ((s.functions.get(uid)?.scaler.latest ?? 0) > 0) s.active.add(uid);
+    s.nextDecideMs = s.nowMs;
+  }
+  node.heard = true;
+  node.state = 'alive';
+  node.heardMs = s.nowMs;
+  node.noResponders = 0;
+  node.nextProbeMs = 0;
+  s.heardThrough.set(node.view.natsServer, s.nowMs);
+}
+
+function openSession(s: LeaderState, node: WorkerNode): void {
+  const { incarnation } = node.view;
+  if (node.session !== undefined && orderIncarnation(incarnation, node.session.incarnation) === 'same')
+    return;
+  node.session = new CommandSession(s.options.fence, incarnation);
+}
+
+function acknowledge(
+  s: LeaderState,
+  node: WorkerNode,
+  fence: { epoch: number; term: number },
+  seq: number,
+): void {
+  const { session } = node;
+  if (session === undefined || compareFence(fence, s.options.fence) !== 0 || !session.hasSent(seq)) return;
+  session.acknowledge(seq);
+  if (session.waiting > 0) s.flushSession(node);
+}
+
+/** Creates that were on their way to an earlier life of this worker are lost. */
+function forgetPending(s: LeaderState, node: WorkerNode): void {
+  for (const placed of [...node.placed.values()]) {
+    if (!node.view.sandboxes.has(placed.id)) vanish(s, placed, 'its worker restarted');
+  }
+}
+
+function tellDuplicate(s: LeaderState, node: WorkerNode, other: { ms: number; nonce: number }): void {
+  for (const incarnation of [node.view.incarnation, other]) {
+    const twin = incarnation === other ? node.view.incarnation : other;
+    s.effect({
+      kind: 'notice',
+      worker: node.id,
+      notice: { fence: s.options.fence, incarnation, notice: { kind: 'duplicate-id', other: twin } },
+    });
+  }
+  s.event('refused', node.id, 'two processes claim this worker id');
+}
+
+function askInventory(s: LeaderState, node: WorkerNode): void {
+  if (s.nowMs - node.inventoryAskedMs < INVENTORY_ASK_MS) return;
+  node.inventoryAskedMs = s.nowMs;
+  s.effect({
+    kind: 'notice',
+    worker: node.id,
+    notice: {
+      fence: s.options.fence,
+      incarnation: node.view.incarnation,
+      notice: { kind: 'send-inventory', spreadMs: s.workers.size > SMALL_FLEET ? 1_000 : 0 },
+    },
+  });
+}
+
+/** A data plane could not connect: the worker's next inventory says what is true. */
+export function doubt(s: LeaderState, placed: Placed): void {
+  placed.worker.doubted.add(placed.id);
+  askInventory(s, placed.worker);
+}
+
+function applyChange(s: LeaderState, node: WorkerNode, change: SandboxChange): void {
+  const { after } = change;
+  const id = (after ?? change.before)?.id;
+  if (id === undefined) return;
+  const placed = s.placed.get(id);
+  if (after === undefined || after.state === 'gone') {
+    if (s.trials.has(id)) settleTrial(s, id, after);
+    if (placed !== undefined) gone(s, placed, after);
+    return;
+  }
+  adoptStatus(s, node, placed ?? discover(s, node, after), after);
+}
+
+/** The worker has a sandbox that this leader did not create: its predecessor did. */
+function discover(s: LeaderState, node: WorkerNode, status: SandboxStatus): Placed {
+  const spec = s.functions.get(status.uid)?.record.spec;
+  const placed: Placed = {
+    id: status.id,
+    uid: status.uid,
+    generation: status.generation,
+    specIndex: status.specIndex,
+    worker: node,
+    state: 'starting',
+    address: '',
+    pid: status.pid,
+    resources: spec?.resources ?? { cpuMillis: 0, memoryMiB: 0 },
+    withdrawSeq: 0,
+    graceMs: spec?.timeoutMs ?? 0,
+  };
+  s.addPlaced(placed);
+  return placed;
+}
+
+function adoptStatus(s: LeaderState, node: WorkerNode, placed: Placed, status: SandboxStatus): void {
+  s.active.add(placed.uid);
+  placed.pid = status.pid;
+  if (placed.state === 'withdrawing' || placed.state === 'draining') return;
+  switch (status.state) {
+    case 'starting':
+      placed.state = 'starting';
+      return;
+    case 'draining':
+      // A predecessor decided so.
+      if (placed.state === 'ready' || placed.state === 'unconfirmed')
+        s.writer.withdraw(placed.id, placed.uid);
+      placed.state = 'draining';
+      return;
+    case 'ready': {
+      placed.state = 'ready';
+      placed.address = status.address;
+      if (s.trials.has(placed.id)) return settleTrial(s, placed.id, status);
+      const fn = s.functions.get(placed.uid);
+      // Without a function it waits for the sweep.
+      if (fn === undefined) return;
+      fn.startFailures = 0;
+      s.writer.put(s.endpointOf(placed));
+      return;
+    }
+    case 'gone':
+      return;
+    default:
+      return status.state satisfies never;
+  }
+}
+
+function gone(s: LeaderState, placed: Placed, status: SandboxStatus | undefined): void {
+  const reason = status?.reason ?? '';
+  if (placed.state === 'pending' || placed.state === 'starting') {
+    startFailed(
+      s,
+      placed.uid,
+      placed.id,
+      status?.log === undefined || status.log === '' ? reason : `${reason}: ${status.log}`,
+    );
+  } else if (placed.state === 'ready' || placed.state === 'unconfirmed') {
+    s.event('sandbox-gone', placed.id, reason);
+  }
+  vanish(s, placed, reason);
+}
+
+/** Out of the table at once, if it is in there, and out of memory. */
+export function vanish(s: LeaderState, placed: Placed, why: string): void {
+  if (placed.state === 'ready' || placed.state === 'unconfirmed') {
+    s.writer.withdraw(placed.id, placed.uid);
+    s.event('withdrawn', placed.id, why);
+  }
+  s.removePlaced(placed);
+}
+
+/** The inventory is complete: what data planes hold on this worker and the worker lacks is not there. */
+function reconcileInventory(s: LeaderState, node: WorkerNode): void {
+  for (const placed of [...node.placed.values()]) {
+    if (node.view.sandboxes.has(placed.id)) {
+      if (node.doubted.has(placed.id) && placed.state === 'ready') s.writer.put(s.endpointOf(placed));
+    } else if (placed.state === 'unconfirmed' && s.closed) {
+      vanish(s, placed, 'its worker does not have it');
+    }
+  }
+  node.doubted.clear();
+}
+
+// ---- liveness -----------------------------------------------------------------------------------------------------
+
+export function checkWorkers(s: LeaderState): void {
+  if (!s.busUp) return;
+  const { overdueMs, workerHeartbeatMs, suspicionMs } = s.options;
+  let silent = 0;
+  let fleet = 0;
+  for (const node of s.workers.values()) {
+    if (node.state === 'dead') continue;
+    fleet++;
+    const quietMs = s.nowMs - Math.max(node.heardMs, s.busUpSinceMs);
+    if (quietMs >= suspicionMs) silent++;
+    const dueMs = node.heard ? workerHeartbeatMs + overdueMs : overdueMs;
+    if (quietMs >= dueMs && !node.probing && s.nowMs >= node.nextProbeMs) {
+      node.probing = true;
+      s.effect({ kind: 'probe-worker', worker: node.id });
+    }
+  }
+  if (silent === 0) return;
+  const isMassSilence = fleet >= 4 && silent * 3 > fleet;
+  for (const node of s.workers.values()) {
+    if (node.state !== 'alive') continue;
+    const quietMs = s.nowMs - Math.max(node.heardMs, s.busUpSinceMs);
+    if (quietMs < suspicionMs) continue;
+    node.state = 'silent';
+    s.event(
+      'worker-silent',
+      node.id,
+      isMassSilence ? 'with more than a third of the fleet' : 'suspicion ran out',
+    );
+  }
+  if (isMassSilence) return;
+  for (const node of s.workers.values())
+    if (node.state === 'silent') bury(s, node, 'silent past its suspicion');
+}
+
+export function onWorkerProbed(
+  s: LeaderState,
+  id: WorkerId,
+  answer: 'no-responders' | 'answered' | 'unknown',
+): void {
+  const node = s.workers.get(id);
+  if (node === undefined || !node.probing) return;
+  node.probing = false;
+  node.nextProbeMs = s.nowMs + s.options.overdueMs;
+  if (answer !== 'no-responders' || !mayTrustSilence(s, node)) {
+    node.noResponders = 0;
+    return;
+  }
+  if (++node.noResponders < 2) {
+    node.probing = true;
+    return s.effect({ kind: 'probe-worker', worker: id });
+  }
+  bury(s, node, 'nobody subscribes for it any more');
+}
+
+/** V2. */
+function mayTrustSilence(s: LeaderState, node: WorkerNode): boolean {
+  if (!s.busUp || s.nowMs - s.busUpSinceMs < s.options.suspicionMs) return false;
+  const { natsServer } = node.view;
+  if (natsServer === '') return true;
+  if (s.heardThrough.size <= 1) return true;
+  return (s.heardThrough.get(natsServer) ?? Number.NEGATIVE_INFINITY) > node.heardMs;
+}
+
+function bury(s: LeaderState, node: WorkerNode, why: string): void {
+  node.state = 'dead';
+  node.doubted.clear();
+  s.event('worker-dead', node.id, why);
+  for (const placed of [...node.placed.values()]) {
+    if (s.trials.has(placed.id)) settleTrial(s, placed.id, undefined);
+    if (placed.state === 'withdrawing') s.removePlaced(placed);
+    else vanish(s, placed, `worker ${node.id} is dead`);
+  }
+  // If it comes back, in this life or another, it is asked for everything.
+  node.view = new WorkerView(node.id);
+  s.nextDecideMs = s.nowMs;
+}
