@@ -8,16 +8,22 @@ export interface InboundRequest {
   readonly method: string;
   /** Origin form: path and query, as received. */
   readonly target: string;
-  /** Authority from Host or :authority, lower case, without port. */
+  /** Authority from Host or :authority, lower case, without port; empty when there is none. */
   readonly host: string;
   readonly headers: HeaderList;
-  /** Undefined when the request has none. */
+  /** Undefined when the request has none. Starting it answers an `Expect: 100-continue`. */
   readonly body: ByteSource | undefined;
   readonly contentLength: number | undefined;
   readonly remoteAddress: string;
-  /** Called once if the caller leaves before the response has ended. */
-  onGone(handler: () => void): void;
-  /** Sends the head and streams the body; resolves when the last byte was handed over or the caller left. Once. */
+  /**
+   * Called once if the response cannot be ended any more: the caller `left`, or its body `stalled`, in which case it may
+   * still be answered.
+   */
+  onGone(handler: (how: 'left' | 'stalled') => void): void;
+  /**
+   * Sends the head and streams the body; once. The front frames the message: of the framing headers only content-length
+   * is taken from `headers`. A body that fails midway ends in {@link InboundRequest.abort}.
+   */
   respond(status: number, headers: HeaderList, body: ByteSource | Uint8Array | undefined): void;
   /** Breaks the connection off: the only honest end for a response whose source failed midway. */
   abort(): void;
@@ -29,5 +35,6 @@ export interface HttpFront {
     address: { host: string; port: number },
     handler: (request: InboundRequest) => void,
   ): Promise<{ port: number }>;
+  /** Stops accepting, lets what runs finish for `graceMs`, then breaks it off. */
   close(graceMs: number): Promise<void>;
 }
