@@ -169,9 +169,11 @@ export class Raft {
     onProbeResult(this.#s, leader, gone);
   }
 
-  /** Somebody probed this replica: a leader that is alive shows itself to all. */
-  probed(): void {
-    if (this.#s.role === 'leader') this.#s.wantHeartbeat = true;
+  /** Somebody probed this replica: a leader that is alive shows itself to all, unless it just did. */
+  probed(nowMs: number): void {
+    const s = this.#s;
+    const isDue = nowMs >= s.nextHeartbeatMs - s.config.heartbeatMs / 2;
+    if (s.role === 'leader' && isDue) s.wantHeartbeat = true;
   }
 
   persisted(ticket: number, nowMs: number): void {

@@ -98,6 +98,7 @@ class World {
   readonly forwarded = new Map<string, Ticket<string>>();
   readonly ended = new Set<string>();
   readonly endpoints = new Map<string, ReferenceEndpoint>();
+  readonly condemned = new Set<string>();
   readonly records = new Map<number, { generation: number; hardLimit: number }>();
   readonly owners = new Map<number, 'self' | 'other' | 'none'>();
   readonly everGeneration = new Map<number, number>();
@@ -121,9 +122,10 @@ class World {
         const generation = Math.min(3, Math.max(1, current + step.ahead));
         const name = `s-${step.uid}-${step.sandbox}-${generation}`;
         const known = this.endpoints.get(name);
+        const condemned = this.condemned.has(name);
         dispatcher.putEndpoint(endpoint(name, { uid: step.uid, generation }), bench.nowMs);
         if (known === undefined) this.endpoints.set(name, { generation, phase: 'serving' });
-        else if (known.phase === 'withdrawing') known.phase = 'serving';
+        else if (!condemned) known.phase = 'serving';
         break;
       }
       case 'withdraw': {
@@ -200,6 +202,7 @@ class World {
     };
     if (step.kind === 'condemn') {
       dispatcher.condemn(run.ticket, nowMs);
+      if (state !== undefined && state.phase !== 'withdrawing') this.condemned.add(run.sandbox);
       out();
       return;
     }
@@ -258,6 +261,7 @@ class World {
         return;
       case 'drained':
         this.endpoints.delete(effect.sandbox);
+        this.condemned.delete(effect.sandbox);
         return;
       case 'demand':
       case 'forget':

@@ -150,7 +150,7 @@ export class World {
     if (ready.probe !== undefined) {
       const leader = this.get(ready.probe);
       replica.raft?.probeResult(ready.probe, leader.raft === undefined, this.nowMs);
-      leader.raft?.probed();
+      leader.raft?.probed(this.nowMs);
     }
   }
 

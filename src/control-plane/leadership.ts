@@ -1,0 +1,374 @@
+/**
+ * One term of leading: from the applied no-op to the step-down. Feeds the leader's brain with what comes in under this
+ * term's subjects, carries out its effects, announces the term, and serves lookups and snapshots.
+ *
+ *   B1  nothing is published in a turn whose last quorum contact is older than an election timeout (RaftDriver.mayAct);
+ *   B2  spec batches chain: each names the index that the one before it ended at.
+ */
+import { assert } from '../lib/assert.ts';
+import { isBatonError } from '../lib/errors.ts';
+import { dataPlaneId, workerId, type FunctionUid, type SandboxId } from '../lib/ids.ts';
+import { Leader } from '../core/leader/leader.ts';
+import type { LeaderEffect, TrialResult } from '../core/leader/types.ts';
+import type { FunctionChange } from '../core/metadata/metadata-state.ts';
+import type { Pull } from '../core/model/data-plane-report.ts';
+import type { Fence } from '../core/model/fence.ts';
+import type { FunctionRecord, FunctionSpec } from '../core/model/function.ts';
+import type { BusMessage, BusSubscription } from '../ports/bus.ts';
+import type { Timer } from '../ports/system.ts';
+import {
+  encodeBeacon,
+  encodeEndpointBatch,
+  encodeEndpointSnapshot,
+  encodeSpecBatch,
+  encodeSpecSnapshot,
+  fitsSpecBatch,
+} from '../wire/broadcast-codec.ts';
+import { chunkAt, chunkCount } from '../wire/chunks.ts';
+import {
+  decodeDataPlaneMessage,
+  decodeLookup,
+  decodePull,
+  encodeDemandAck,
+  encodeLookupReply,
+  encodePullReply,
+} from '../wire/data-plane-codec.ts';
+import { kindOf, senderOf, type LeadKind, type Subjects } from '../wire/subjects.ts';
+import { decodeWorkerReport, encodeCommand, encodeNotice } from '../wire/worker-codec.ts';
+import { unreachable } from '../lib/assert.ts';
+import type { ControlPlaneConfig, ControlPlanePorts } from './config.ts';
+import type { DropCounter } from './drop-counter.ts';
+import type { EventLog } from './event-log.ts';
+import type { RaftDriver } from './raft-driver.ts';
+import type { TurnLoop } from './turn-loop.ts';
+
+const TICK_MS = 20;
+const PROBE_TIMEOUT_MS = 250;
+const NO_PAYLOAD: Uint8Array = new Uint8Array(0);
+/** Encoded snapshots kept for receivers that are still pulling. */
+const KEPT_SNAPSHOTS = 3;
+
+interface EncodedSnapshot {
+  readonly bound: number;
+  readonly version: string;
+  readonly bytes: Uint8Array;
+}
+
+export class Leadership {
+  readonly fence: Fence;
+  readonly #config: ControlPlaneConfig;
+  readonly #ports: ControlPlanePorts;
+  readonly #subjects: Subjects;
+  readonly #raft: RaftDriver;
+  readonly #loop: TurnLoop;
+  readonly #drops: DropCounter;
+  readonly #events: EventLog;
+  readonly brain: Leader;
+  readonly #subscriptions: BusSubscription[] = [];
+  readonly #timers: { beacon: Timer | undefined; tick: Timer | undefined } = {
+    beacon: undefined,
+    tick: undefined,
+  };
+  readonly #trials = new Map<number, (result: TrialResult) => void>();
+  readonly #waits = new Map<number, (laggards: readonly string[]) => void>();
+  #nextId = 0;
+  #publishedSpecIndex: number;
+  #changed = new Map<FunctionUid, FunctionRecord | undefined>();
+  readonly #snapshots: Record<Pull['stream'], EncodedSnapshot[]> = { endpoints: [], specs: [] };
+  #bounds = 0;
+  #stopped = false;
+
+  constructor(
+    config: ControlPlaneConfig,
+    ports: ControlPlanePorts,
+    subjects: Subjects,
+    raft: RaftDriver,
+    loop: TurnLoop,
+    drops: DropCounter,
+    events: EventLog,
+  ) {
+    this.#config = config;
+    this.#ports = ports;
+    this.#subjects = subjects;
+    this.#raft = raft;
+    this.#loop = loop;
+    this.#drops = drops;
+    this.#events = events;
+    this.fence = { epoch: raft.epoch, term: raft.status().term };
+    const { state } = raft;
+    this.#publishedSpecIndex = state.specIndex;
+    this.brain = new Leader(
+      {
+        fence: this.fence,
+        suspicionMs: config.suspicionMs,
+        leaseMs: config.leaseMs,
+        workerHeartbeatMs: config.workerHeartbeatMs,
+        overdueMs: 300,
+        coldStartPaceMs: 100,
+        decideEveryMs: 250,
+        trialTimeoutMs: config.trialTimeoutMs,
+        specWaitMs: 2_000,
+        artifactSources: config.members.map((member) => member.http),
+      },
+      state.list(),
+      state.appliedIndex,
+      ports.clock.now(),
+      ports.bus.status().upSinceMs,
+    );
+  }
+
+  start(): void {
+    const { bus, clock } = this.#ports;
+    this.#subscriptions.push(
+      bus.subscribe(this.#subjects.leadInbox(this.fence.term), (message) => {
+        this.#loop.bulk(() => this.#receive(message));
+      }),
+      bus.onStatus((status) => {
+        this.#loop.bulk(() => this.brain.busStatus(status.up, clock.now()));
+      }),
+    );
+    this.#beacon();
+    this.#tick();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#timers.beacon?.cancel();
+    this.#timers.tick?.cancel();
+    for (const subscription of this.#subscriptions) subscription.unsubscribe();
+    for (const settle of this.#trials.values()) {
+      settle({ ok: false, reason: 'timeout', message: 'leadership changed during the trial', log: '' });
+    }
+    for (const settle of this.#waits.values()) settle([]);
+  }
+
+  #tick(): void {
+    if (this.#stopped) return;
+    this.#loop.bulk(() => this.brain.tick(this.#ports.clock.now()));
+    this.#timers.tick = this.#ports.clock.after(TICK_MS, () => this.#tick());
+  }
+
+  // ---- in ---------------------------------------------------------------------------------------------------------
+
+  #receive(message: BusMessage): void {
+    if (this.#stopped) return;
+    const kind = kindOf(message.subject) as LeadKind;
+    const from = senderOf(message.subject);
+    this.#drops.guard(kind, from, () => {
+      const now = this.#ports.clock.now();
+      switch (kind) {
+        case 'heartbeat':
+          return this.brain.workerReport(workerId(from), decodeWorkerReport(message.payload), now);
+        case 'report':
+          return this.brain.dataPlaneMessage(dataPlaneId(from), decodeDataPlaneMessage(message.payload), now);
+        case 'demand':
+          return this.#demand(from, message, now);
+        case 'lookup':
+          return this.#lookup(message);
+        case 'pull':
+          return this.#pull(message);
+        default:
+          return unreachable(kind, 'kind of message to the leader');
+      }
+    });
+  }
+
+  #reply(message: BusMessage, payload: Uint8Array): void {
+    if (message.reply !== '' && !this.#stopped) this.#ports.bus.publish(message.reply, payload);
+  }
+
+  #demand(from: string, message: BusMessage, now: number): void {
+    const demand = decodeDataPlaneMessage(message.payload);
+    if (demand.kind !== 'demand') return;
+    this.brain.dataPlaneMessage(dataPlaneId(from), demand, now);
+    this.#reply(message, encodeDemandAck({ fence: this.fence, seq: demand.seq }));
+  }
+
+  /** Through ReadIndex, so that a name that was acknowledged a moment ago by anyone is found. */
+  #lookup(message: BusMessage): void {
+    const { name } = decodeLookup(message.payload);
+    this.#raft.readIndex().then(
+      () => {
+        const { state } = this.#raft;
+        this.#reply(
+          message,
+          encodeLookupReply({ fence: this.fence, specIndex: state.specIndex, record: state.get(name) }),
+        );
+        return undefined;
+      },
+      // No answer: the data plane asks again, whoever leads then.
+      () => undefined,
+    );
+  }
+
+  #pull(message: BusMessage): void {
+    const pull = decodePull(message.payload);
+    const snapshot = pull.bound === 0 ? this.#freshSnapshot(pull.stream) : this.#keptSnapshot(pull);
+    const { fence } = this;
+    this.#reply(
+      message,
+      snapshot === undefined
+        ? encodePullReply({ fence, bound: pull.bound, chunk: pull.chunk, chunks: 0, bytes: NO_PAYLOAD })
+        : encodePullReply({
+            fence,
+            bound: snapshot.bound,
+            chunk: pull.chunk,
+            chunks: chunkCount(snapshot.bytes),
+            bytes: chunkAt(snapshot.bytes, pull.chunk),
+          }),
+    );
+  }
+
+  #keptSnapshot(pull: Pull): EncodedSnapshot | undefined {
+    return this.#snapshots[pull.stream].find((snapshot) => snapshot.bound === pull.bound);
+  }
+
+  /** Encoded once for everybody who asks while nothing changes. */
+  #freshSnapshot(stream: Pull['stream']): EncodedSnapshot {
+    this.#publish();
+    const { state } = this.#raft;
+    const version =
+      stream === 'specs'
+        ? `${this.#publishedSpecIndex}`
+        : `${this.brain.endpointSeq} ${this.brain.isReconciled}`;
+    const kept = this.#snapshots[stream];
+    const latest = kept.at(-1);
+    if (latest?.version === version) return latest;
+    const bytes =
+      stream === 'specs'
+        ? encodeSpecSnapshot({ fence: this.fence, specIndex: state.specIndex, functions: state.list() })
+        : encodeEndpointSnapshot(this.brain.endpointSnapshot());
+    const fresh = { bound: ++this.#bounds, version, bytes };
+    kept.push(fresh);
+    if (kept.length > KEPT_SNAPSHOTS) kept.shift();
+    return fresh;
+  }
+
+  applied(index: number, change: FunctionChange | undefined): void {
+    this.brain.applied(index, change, this.#ports.clock.now());
+    if (change !== undefined) this.#changed.set(change.uid, change.record);
+  }
+
+  // ---- out --------------------------------------------------------------------------------------------------------
+
+  /** At the end of each turn (B1). */
+  flush(): void {
+    if (this.#stopped || !this.#raft.mayAct()) return;
+    this.#publish();
+  }
+
+  #publish(): void {
+    this.#publishSpecs();
+    for (const effect of this.brain.takeEffects(this.#ports.clock.now())) this.#carryOut(effect);
+  }
+
+  /** B2. What does not fit one batch is pulled: the next beacon names an index that nobody was sent. */
+  #publishSpecs(): void {
+    const { specIndex } = this.#raft.state;
+    if (specIndex === this.#publishedSpecIndex) return;
+    const put: FunctionRecord[] = [];
+    const deleted: FunctionUid[] = [];
+    for (const [uid, record] of this.#changed) {
+      if (record === undefined) deleted.push(uid);
+      else put.push(record);
+    }
+    this.#changed = new Map();
+    const prevSpecIndex = this.#publishedSpecIndex;
+    this.#publishedSpecIndex = specIndex;
+    if (!fitsSpecBatch(put)) return;
+    const batch = encodeSpecBatch({ fence: this.fence, prevSpecIndex, specIndex, put, deleted });
+    this.#ports.bus.publish(this.#subjects.specs(this.#config.replica), batch);
+  }
+
+  #carryOut(effect: LeaderEffect): void {
+    const { bus } = this.#ports;
+    const self = this.#config.replica;
+    switch (effect.kind) {
+      case 'command':
+        return bus.publish(this.#subjects.command(effect.worker, self), encodeCommand(effect.envelope));
+      case 'notice':
+        return bus.publish(this.#subjects.notice(effect.worker, self), encodeNotice(effect.notice));
+      case 'endpoints':
+        return bus.publish(this.#subjects.endpoints(self), encodeEndpointBatch(effect.batch));
+      case 'probe-worker':
+        return this.#probeWorker(effect.worker);
+      case 'trial': {
+        this.#trials.get(effect.trial)?.(effect.result);
+        this.#trials.delete(effect.trial);
+        return;
+      }
+      case 'spec-wait': {
+        this.#waits.get(effect.wait)?.(effect.laggards);
+        this.#waits.delete(effect.wait);
+        return;
+      }
+      case 'event':
+        return this.#events.add(this.fence.term, effect.event, effect.subject, effect.message);
+      default:
+        return unreachable(effect, 'effect');
+    }
+  }
+
+  #probeWorker(worker: ReturnType<typeof workerId>): void {
+    const subject = this.#subjects.notice(worker, this.#config.replica);
+    const settle = (answer: 'no-responders' | 'answered' | 'unknown'): void => {
+      this.#loop.bulk(() => {
+        if (!this.#stopped) this.brain.workerProbed(worker, answer, this.#ports.clock.now());
+      });
+    };
+    this.#ports.bus.request(subject, NO_PAYLOAD, PROBE_TIMEOUT_MS).then(
+      () => settle('answered'),
+      (error: unknown) => settle(isBatonError(error, 'no-responders') ? 'no-responders' : 'unknown'),
+    );
+  }
+
+  /** The first one announces the term; later ones show the loss of a last message. */
+  #beacon(): void {
+    if (this.#stopped) return;
+    this.#timers.beacon = this.#ports.clock.after(this.#config.beaconMs, () => this.#beacon());
+    if (!this.#raft.mayAct()) return;
+    this.#publish();
+    const self = this.#config.members.find((member) => member.id === this.#config.replica);
+    assert(self !== undefined, 'this replica is a member');
+    const beacon = encodeBeacon({
+      fence: this.fence,
+      endpointSeq: this.brain.endpointSeq,
+      digest: this.brain.digest(),
+      specIndex: this.#publishedSpecIndex,
+      complete: this.brain.isReconciled,
+      http: self.http,
+      grpc: self.grpc,
+    });
+    this.#ports.bus.publish(this.#subjects.beacon(this.#config.replica), beacon);
+  }
+
+  // ---- for the API ------------------------------------------------------------------------------------------------
+
+  trial(spec: FunctionSpec): Promise<TrialResult> {
+    return new Promise((resolve) => {
+      const id = ++this.#nextId;
+      this.#trials.set(id, resolve);
+      if (!this.#loop.bulk(() => this.brain.startTrial(id, spec, this.#ports.clock.now()))) {
+        this.#trials.delete(id);
+        resolve({ ok: false, reason: 'no-capacity', message: 'the leader is overloaded', log: '' });
+      }
+    });
+  }
+
+  adoptTrial(sandbox: SandboxId, record: FunctionRecord): void {
+    this.#loop.bulk(() => this.brain.adoptTrial(sandbox, record, this.#ports.clock.now()));
+  }
+
+  dropTrial(sandbox: SandboxId): void {
+    this.#loop.bulk(() => this.brain.dropTrial(sandbox, this.#ports.clock.now()));
+  }
+
+  /** Resolves when every live data plane holds this spec index, or names those that do not. */
+  waitForSpec(specIndex: number): Promise<readonly string[]> {
+    return new Promise((resolve) => {
+      const id = ++this.#nextId;
+      this.#waits.set(id, resolve);
+      this.#loop.bulk(() => this.brain.waitForSpec(id, specIndex, this.#ports.clock.now()));
+    });
+  }
+}
