@@ -1,0 +1,110 @@
+/** The control plane as the API sees it: one replica's role implements this. Errors are BatonErrors. */
+import type { Digest, FunctionName, ReplicaId, SandboxId, WorkerId } from '../lib/ids.ts';
+import type {
+  DataPlaneRow,
+  FunctionRow,
+  ReconstructionView,
+  SandboxRow,
+  WorkerRow,
+} from '../core/leader/types.ts';
+import type { FunctionRecord, FunctionSpec } from '../core/model/function.ts';
+import type { RequestId } from '../core/model/metadata.ts';
+import type { LogRecord } from '../core/model/query.ts';
+import type { RaftStatus } from '../core/raft/types.ts';
+import type { StoredArtifact } from '../ports/artifact-store.ts';
+
+export interface MemberView {
+  readonly id: ReplicaId;
+  readonly grpc: string;
+  readonly http: string;
+}
+
+export interface PutRequest {
+  readonly spec: FunctionSpec;
+  readonly requestId: RequestId;
+  readonly ifGeneration: number | undefined;
+  readonly trial: boolean;
+}
+
+export interface PutResult {
+  readonly record: FunctionRecord;
+  readonly laggards: readonly string[];
+  readonly trialSkipped: string;
+}
+
+export interface EventView {
+  readonly seq: number;
+  readonly wallMs: number;
+  readonly term: number;
+  readonly kind: string;
+  readonly subject: string;
+  readonly message: string;
+}
+
+export interface LogCursors {
+  readonly worker: WorkerId;
+  readonly after: number;
+}
+
+export interface LogPage {
+  readonly rows: readonly (LogRecord & { readonly worker: WorkerId })[];
+  readonly cursors: readonly LogCursors[];
+  readonly dropped: number;
+}
+
+export type LeaderView =
+  | { readonly kind: 'self' }
+  | { readonly kind: 'other'; readonly member: MemberView }
+  | { readonly kind: 'none' };
+
+export interface ControlPlaneBackend {
+  readonly cluster: string;
+  readonly members: readonly MemberView[];
+  readonly self: MemberView;
+
+  /** This replica alone. */
+  raft(): RaftStatus;
+  stateHash(): string;
+  /** `self` only once the term's no-op is applied. */
+  leader(): LeaderView;
+  /** Applied state may be served: the replica is not stopping and its disk works. */
+  isReady(): boolean;
+
+  // Leader only; they throw `not-leader` elsewhere.
+  put(request: PutRequest): Promise<PutResult>;
+  delete(
+    name: FunctionName,
+    requestId: RequestId,
+    ifGeneration: number | undefined,
+  ): Promise<{ uid: number; laggards: readonly string[] }>;
+  /** Through ReadIndex. */
+  functions(): Promise<readonly FunctionRecord[]>;
+  function(name: FunctionName): Promise<FunctionRecord | undefined>;
+  scales(): readonly FunctionRow[];
+  workers(): readonly WorkerRow[];
+  sandboxes(): readonly SandboxRow[];
+  dataPlanes(): readonly DataPlaneRow[];
+  events(after: number): readonly EventView[];
+  reconstruction(): ReconstructionView;
+  cordon(worker: WorkerId, on: boolean): Promise<void>;
+  transferLeadership(to: ReplicaId | ''): Promise<{ leader: ReplicaId | ''; term: number }>;
+  logs(query: {
+    function: FunctionName | '';
+    sandbox: SandboxId | '';
+    cursors: readonly LogCursors[];
+    limit: number;
+  }): Promise<LogPage>;
+
+  // Artifacts, on any replica.
+  hasArtifact(digest: Digest): boolean;
+  readArtifact(digest: Digest): AsyncIterable<Uint8Array>;
+  /** Stored here and on a majority, the leader included, before it resolves. */
+  uploadArtifact(content: AsyncIterable<Uint8Array>, expected: Digest | undefined): Promise<StoredArtifact>;
+  /** Internal: hold it, pulling from there when it must. */
+  holdArtifact(digest: Digest, sourceHttp: string): Promise<void>;
+  /** Internal, leader: make a majority hold it. */
+  replicateArtifact(digest: Digest, sourceHttp: string): Promise<void>;
+
+  /** Counters for /metrics: name → value. */
+  metrics(): ReadonlyMap<string, number>;
+}

@@ -1,0 +1,536 @@
+/**
+ * The control-plane role: one replica. Wires the turn loop, Raft, and, while this replica leads, a Leadership; and is the
+ * backend of the API.
+ */
+import { assert } from '../lib/assert.ts';
+import { BatonError, explain, isBatonError } from '../lib/errors.ts';
+import { type Digest, type FunctionName, type ReplicaId, type SandboxId, type WorkerId } from '../lib/ids.ts';
+import type {
+  DataPlaneRow,
+  FunctionRow,
+  ReconstructionView,
+  SandboxRow,
+  WorkerRow,
+} from '../core/leader/types.ts';
+import type { FunctionChange } from '../core/metadata/metadata-state.ts';
+import type { FunctionRecord, FunctionSpec } from '../core/model/function.ts';
+import type { MetadataOutcome, RequestId } from '../core/model/metadata.ts';
+import type { RaftStatus } from '../core/raft/types.ts';
+import type {
+  ControlPlaneBackend,
+  EventView,
+  LeaderView,
+  LogCursors,
+  LogPage,
+  MemberView,
+  PutRequest,
+  PutResult,
+} from '../api/backend.ts';
+import type { StoredArtifact } from '../ports/artifact-store.ts';
+import { subjects, type Subjects } from '../wire/subjects.ts';
+import { decodeLogReply, encodeLogQuery } from '../wire/worker-codec.ts';
+import { Artifacts } from './artifacts.ts';
+import type { ControlPlaneConfig, ControlPlanePorts } from './config.ts';
+import { DropCounter } from './drop-counter.ts';
+import { EventLog } from './event-log.ts';
+import { Leadership } from './leadership.ts';
+import { RaftDriver } from './raft-driver.ts';
+import { TurnLoop } from './turn-loop.ts';
+
+const SLICE_MS = 5;
+const MAX_BULK = 100_000;
+const LOG_TIMEOUT_MS = 1_000;
+const ARTIFACT_TIMEOUT_MS = 30_000;
+
+export class ControlPlane implements ControlPlaneBackend {
+  readonly cluster: string;
+  readonly members: readonly MemberView[];
+  readonly self: MemberView;
+  readonly #config: ControlPlaneConfig;
+  readonly #ports: ControlPlanePorts;
+  readonly #subjects: Subjects;
+  readonly #loop: TurnLoop;
+  readonly #drops: DropCounter;
+  readonly #events: EventLog;
+  readonly #artifacts: Artifacts;
+  #raft: RaftDriver | undefined;
+  #leadership: Leadership | undefined;
+  #leaderSeenMs = Number.NEGATIVE_INFINITY;
+  #stopped = false;
+
+  constructor(config: ControlPlaneConfig, ports: ControlPlanePorts) {
+    const self = config.members.find((member) => member.id === config.replica);
+    assert(self !== undefined, 'this replica is a member');
+    this.#config = config;
+    this.#ports = ports;
+    this.cluster = config.cluster;
+    this.members = config.members;
+    this.self = self;
+    this.#subjects = subjects(config.cluster);
+    this.#drops = new DropCounter(ports.logger);
+    this.#events = new EventLog(ports.clock, ports.logger);
+    this.#loop = new TurnLoop(ports.clock, {
+      sliceMs: SLICE_MS,
+      maxBulk: MAX_BULK,
+      endOfTurn: () => this.#endOfTurn(),
+      onError: (error) => this.#onError(error),
+    });
+    this.#artifacts = new Artifacts(
+      {
+        self,
+        members: config.members,
+        pullTimeoutMs: ARTIFACT_TIMEOUT_MS,
+        keepUnnamedMs: 3_600_000,
+        sweepEveryMs: 600_000,
+      },
+      { clock: ports.clock, store: ports.artifacts, peers: ports.peers, logger: ports.logger },
+      () => this.#driver().state.artifacts(),
+    );
+  }
+
+  /** @throws BatonError when the directory is another's, or cannot be opened */
+  async start(): Promise<void> {
+    this.#raft = await RaftDriver.open(this.#config, this.#ports, this.#subjects, this.#loop, this.#drops, {
+      onApplied: (index, change) => this.#onApplied(index, change),
+      onChanged: (status) => this.#onChanged(status),
+    });
+    this.#raft.start();
+    this.#artifacts.start();
+    if (!this.#raft.status().voter) this.#collectArtifacts();
+  }
+
+  /** Hands leadership over first, when there is somebody to take it. */
+  async stop(): Promise<void> {
+    if (this.#stopped) return;
+    if (this.#raft?.status().role === 'leader' && this.members.length > 1) {
+      await this.transferLeadership('').catch(() => undefined);
+    }
+    this.#stopped = true;
+    this.#leadership?.stop();
+    this.#artifacts.stop();
+    await this.#raft?.stop();
+    this.#loop.stop();
+  }
+
+  #driver(): RaftDriver {
+    if (this.#raft === undefined) throw new BatonError('unavailable', 'the replica is starting');
+    return this.#raft;
+  }
+
+  #endOfTurn(): void {
+    this.#raft?.pump();
+    this.#beginLeadership();
+    this.#leadership?.flush();
+  }
+
+  /** A broken assertion is a bug whose damage is unknown: this replica stops, the others go on. */
+  #onError(error: unknown): void {
+    this.#ports.logger.error({ err: error }, 'a broken invariant stops this replica');
+    this.#ports.onFatal(error instanceof Error ? error : new Error(String(error)));
+  }
+
+  #onApplied(index: number, change: FunctionChange | undefined): void {
+    this.#leadership?.applied(index, change);
+  }
+
+  #onChanged(status: RaftStatus): void {
+    const { role, term, leader } = status;
+    this.#ports.logger.info({ role, term, leader, voter: status.voter }, 'raft');
+    const leadership = this.#leadership;
+    if (leadership !== undefined && (role !== 'leader' || term !== leadership.fence.term)) {
+      leadership.stop();
+      this.#leadership = undefined;
+    }
+  }
+
+  /** Only once the no-op of the own term is applied. */
+  #beginLeadership(): void {
+    const raft = this.#raft;
+    if (raft === undefined || this.#leadership !== undefined || this.#stopped || !raft.mayAct()) return;
+    this.#leadership = new Leadership(
+      this.#config,
+      this.#ports,
+      this.#subjects,
+      raft,
+      this.#loop,
+      this.#drops,
+      this.#events,
+    );
+    this.#leadership.start();
+  }
+
+  /** A replica without a vote: fetch what its state names, until nothing is missing. */
+  #collectArtifacts(): void {
+    const retry = (): void => void this.#ports.clock.after(500, () => this.#collectArtifacts());
+    if (this.#stopped || this.#driver().status().voter) return;
+    const before = this.#driver().state.specIndex;
+    this.#artifacts.holdAll(this.#driver().state.artifacts()).then(
+      (missing) => {
+        const raft = this.#driver();
+        if (missing.length === 0 && raft.status().commit > 0 && raft.state.specIndex === before)
+          raft.artifactsReady();
+        retry();
+        return undefined;
+      },
+      (error: unknown) => {
+        this.#ports.logger.warn({ error: explain(error) }, 'artifacts not collected');
+        retry();
+      },
+    );
+  }
+
+  // ---- backend ----------------------------------------------------------------------------------------------------
+
+  raft(): RaftStatus {
+    return this.#driver().status();
+  }
+
+  stateHash(): string {
+    return this.#driver().state.hash();
+  }
+
+  isReady(): boolean {
+    return !this.#stopped && this.#raft !== undefined;
+  }
+
+  leader(): LeaderView {
+    if (this.#leadership !== undefined && this.#driver().mayAct()) return { kind: 'self' };
+    const { role, leader } = this.#driver().status();
+    const member = role === 'leader' ? undefined : this.members.find(({ id }) => id === leader);
+    if (member === undefined) return { kind: 'none' };
+    this.#leaderSeenMs = this.#ports.clock.now();
+    return { kind: 'other', member };
+  }
+
+  #leading(): Leadership {
+    if (this.#leadership === undefined || !this.#driver().mayAct()) {
+      throw new BatonError('not-leader', 'this replica does not lead');
+    }
+    return this.#leadership;
+  }
+
+  /** Refused by quorum: which members this leader has not heard. */
+  #missing(): readonly string[] {
+    const { reachable } = this.#driver().status();
+    return this.members.map(({ id }) => id).filter((id) => !reachable.includes(id));
+  }
+
+  async #propose(command: Parameters<RaftDriver['propose']>[0]): Promise<MetadataOutcome> {
+    const { clock } = this.#ports;
+    const { commitTimeoutMs } = this.#config;
+    return new Promise((resolve, reject) => {
+      const timer = clock.after(commitTimeoutMs, () => {
+        const missing = this.#missing();
+        reject(
+          new BatonError('no-quorum', `not acknowledged by a majority in ${commitTimeoutMs} ms`, {
+            fields: { missing },
+            hint: `start ${missing.join(', ') || 'the missing replicas'}; retry with the same request id: it takes effect once`,
+          }),
+        );
+      });
+      this.#driver()
+        .propose(command)
+        .then(resolve, reject)
+        .finally(() => timer.cancel());
+    });
+  }
+
+  async put(request: PutRequest): Promise<PutResult> {
+    const { spec, requestId, ifGeneration } = request;
+    const leadership = this.#leading();
+    if (!this.#artifacts.has(spec.artifact)) {
+      throw new BatonError('not-found', `artifact ${spec.artifact} is not stored`, {
+        fields: { path: 'artifact' },
+        hint: 'upload it first; artifacts that no function names go after an hour',
+      });
+    }
+    await this.#refuseEarly(spec.name, ifGeneration);
+    const trial = request.trial ? await this.#trial(leadership, spec) : { sandbox: undefined, skipped: '' };
+    let outcome: MetadataOutcome;
+    try {
+      outcome = await this.#propose({ kind: 'put-function', requestId, spec, ifGeneration });
+    } catch (error) {
+      if (trial.sandbox !== undefined) leadership.dropTrial(trial.sandbox);
+      throw error;
+    }
+    if (outcome.kind !== 'put') {
+      if (trial.sandbox !== undefined) leadership.dropTrial(trial.sandbox);
+      throw refusal(outcome, spec.name);
+    }
+    const record: FunctionRecord = { ...outcome, spec };
+    if (trial.sandbox !== undefined) leadership.adoptTrial(trial.sandbox, record);
+    const laggards = outcome.generation === 1 ? [] : await leadership.waitForSpec(outcome.specIndex);
+    return { record, laggards, trialSkipped: trial.skipped };
+  }
+
+  /** A precondition that fails anyway should not cost a trial; the state machine decides again. */
+  async #refuseEarly(name: FunctionName, ifGeneration: number | undefined): Promise<void> {
+    if (ifGeneration === undefined) return;
+    await this.#driver().readIndex();
+    const generation = this.#driver().state.get(name)?.generation ?? 0;
+    if (generation !== ifGeneration) throw refusal({ kind: 'generation-mismatch', generation }, name);
+  }
+
+  async #trial(
+    leadership: Leadership,
+    spec: FunctionSpec,
+  ): Promise<{ sandbox: SandboxId | undefined; skipped: string }> {
+    const schedulable = leadership.brain
+      .workers()
+      .some((worker) => worker.state === 'alive' && !worker.cordoned);
+    if (!schedulable) return { sandbox: undefined, skipped: 'no worker is there to try it on' };
+    const result = await leadership.trial(spec);
+    if (result.ok) return { sandbox: result.sandbox, skipped: '' };
+    if (result.reason === 'no-capacity') return { sandbox: undefined, skipped: result.message };
+    throw new BatonError('trial-failed', `${spec.name} does not start: ${result.message}`, {
+      fields: { log: result.log },
+      hint: 'nothing was changed; the version before goes on serving',
+    });
+  }
+
+  async delete(
+    name: FunctionName,
+    requestId: RequestId,
+    ifGeneration: number | undefined,
+  ): Promise<{ uid: number; laggards: readonly string[] }> {
+    const leadership = this.#leading();
+    const outcome = await this.#propose({ kind: 'delete-function', requestId, name, ifGeneration });
+    if (outcome.kind !== 'deleted') throw refusal(outcome, name);
+    return { uid: outcome.uid, laggards: await leadership.waitForSpec(outcome.specIndex) };
+  }
+
+  async functions(): Promise<readonly FunctionRecord[]> {
+    await this.#driver().readIndex();
+    return this.#driver().state.list();
+  }
+
+  async function(name: FunctionName): Promise<FunctionRecord | undefined> {
+    await this.#driver().readIndex();
+    return this.#driver().state.get(name);
+  }
+
+  scales(): readonly FunctionRow[] {
+    return this.#leading().brain.functions();
+  }
+
+  workers(): readonly WorkerRow[] {
+    return this.#leading().brain.workers();
+  }
+
+  sandboxes(): readonly SandboxRow[] {
+    return this.#leading().brain.sandboxes();
+  }
+
+  dataPlanes(): readonly DataPlaneRow[] {
+    return this.#leading().brain.dataPlanes();
+  }
+
+  events(after: number): readonly EventView[] {
+    return this.#events.list(after);
+  }
+
+  reconstruction(): ReconstructionView {
+    return this.#leading().brain.reconstruction();
+  }
+
+  async cordon(worker: WorkerId, on: boolean): Promise<void> {
+    const leadership = this.#leading();
+    if (!leadership.brain.cordon(worker, on, this.#ports.clock.now())) {
+      throw new BatonError('not-found', `no worker ${worker}`, { hint: 'baton get workers lists them' });
+    }
+    this.#loop.bulk(() => undefined);
+    await this.#until(
+      2_000,
+      () => leadership.brain.workers().find(({ id }) => id === worker)?.cordoned === on,
+    );
+  }
+
+  async transferLeadership(to: ReplicaId | ''): Promise<{ leader: ReplicaId | ''; term: number }> {
+    const raft = this.#driver();
+    const before = raft.status();
+    if (before.role !== 'leader') throw new BatonError('not-leader', 'this replica does not lead');
+    const target = to === '' ? before.successor : to;
+    if (target === before.id) return { leader: before.id, term: before.term };
+    if (target === '' || !raft.transferLeadership(target)) {
+      throw new BatonError(
+        'unavailable',
+        `leadership cannot go to ${target === '' ? 'anybody' : target} now`,
+        {
+          hint: 'the replica must be running, have a vote, and no other transfer may be under way',
+        },
+      );
+    }
+    const moved = await this.#until(
+      2_000,
+      () => raft.status().leader !== '' && raft.status().leader !== before.id,
+    );
+    const after = raft.status();
+    if (!moved) throw new BatonError('timeout', `leadership stayed with ${before.id}`, { hint: 'try again' });
+    return { leader: after.leader, term: after.term };
+  }
+
+  /** Level-triggered, bounded; false when the time ran out. */
+  async #until(timeoutMs: number, condition: () => boolean): Promise<boolean> {
+    const { clock } = this.#ports;
+    const deadline = clock.now() + timeoutMs;
+    while (!this.#stopped) {
+      if (condition()) return true;
+      if (clock.now() >= deadline) return false;
+      await new Promise<void>((resolve) => void clock.after(5, resolve));
+    }
+    return false;
+  }
+
+  async logs(query: {
+    function: FunctionName | '';
+    sandbox: SandboxId | '';
+    cursors: readonly LogCursors[];
+    limit: number;
+  }): Promise<LogPage> {
+    const { brain } = this.#leading();
+    const record = query.function === '' ? undefined : await this.function(query.function);
+    if (query.function !== '' && record === undefined) throw refusal({ kind: 'not-found' }, query.function);
+    const after = new Map(query.cursors.map((cursor) => [cursor.worker, cursor.after]));
+    const pages = await Promise.all(
+      brain.workers().map(async ({ id }) => {
+        const payload = encodeLogQuery({
+          uid: record?.uid ?? (0 as FunctionRecord['uid']),
+          sandbox: query.sandbox,
+          after: after.get(id) ?? 0,
+          limit: query.limit,
+        });
+        try {
+          const reply = await this.#ports.bus.request(
+            this.#subjects.query(id, this.#config.replica),
+            payload,
+            LOG_TIMEOUT_MS,
+          );
+          return { worker: id, ...decodeLogReply(reply.payload) };
+        } catch (error) {
+          if (!isBatonError(error)) throw error;
+          return { worker: id, lines: [], cursor: after.get(id) ?? 0, dropped: 0 };
+        }
+      }),
+    );
+    const rows = pages.flatMap(({ worker, lines }) => lines.map((line) => ({ ...line, worker })));
+    rows.sort((a, b) => a.wallMs - b.wallMs || a.cursor - b.cursor);
+    return {
+      rows,
+      cursors: pages.map(({ worker, cursor }) => ({ worker, after: cursor })),
+      dropped: pages.reduce((sum, { dropped }) => sum + dropped, 0),
+    };
+  }
+
+  hasArtifact(digest: Digest): boolean {
+    return this.#artifacts.has(digest);
+  }
+
+  readArtifact(digest: Digest): AsyncIterable<Uint8Array> {
+    return this.#artifacts.read(digest);
+  }
+
+  async uploadArtifact(
+    content: AsyncIterable<Uint8Array>,
+    expected: Digest | undefined,
+  ): Promise<StoredArtifact> {
+    const stored = await this.#artifacts.put(content, expected);
+    const deadline = this.#ports.clock.now() + this.#config.commitTimeoutMs;
+    for (;;) {
+      const leader = this.leader();
+      if (leader.kind === 'self') {
+        await this.#artifacts.replicate(stored.digest, this.self.http);
+        return stored;
+      }
+      if (leader.kind === 'other') {
+        await this.#ports.peers.askToReplicate(
+          leader.member.http,
+          stored.digest,
+          this.self.http,
+          ARTIFACT_TIMEOUT_MS,
+        );
+        return stored;
+      }
+      if (this.#ports.clock.now() > deadline) throw this.noLeader();
+      await new Promise<void>((resolve) => void this.#ports.clock.after(20, resolve));
+    }
+  }
+
+  /** Nobody leads: says which replicas are missing, as far as this one can tell. */
+  noLeader(): BatonError {
+    const missing = this.#missing();
+    return new BatonError('no-leader', 'no replica leads now', {
+      fields: { missing },
+      hint:
+        missing.length === 0
+          ? 'an election is under way; try again'
+          : `not heard lately: ${missing.join(', ')}`,
+    });
+  }
+
+  holdArtifact(digest: Digest, sourceHttp: string): Promise<void> {
+    return this.#artifacts.hold(digest, sourceHttp);
+  }
+
+  async replicateArtifact(digest: Digest, sourceHttp: string): Promise<void> {
+    this.#leading();
+    await this.#artifacts.replicate(digest, sourceHttp);
+  }
+
+  metrics(): ReadonlyMap<string, number> {
+    const status = this.raft();
+    const { state } = this.#driver();
+    const metrics = new Map<string, number>([
+      ['baton_raft_term', status.term],
+      ['baton_raft_commit_index', status.commit],
+      ['baton_raft_applied_index', state.appliedIndex],
+      ['baton_raft_is_leader', this.#leadership === undefined ? 0 : 1],
+      ['baton_raft_refused_messages', status.refusedMessages],
+      ['baton_functions', state.size],
+      ['baton_loop_refused_work', this.#loop.refused],
+    ]);
+    for (const [kind, count] of this.#drops.counts())
+      metrics.set(`baton_dropped_messages{kind="${kind}"}`, count);
+    if (this.#leadership !== undefined) {
+      const { brain } = this.#leadership;
+      metrics.set('baton_workers', brain.workers().filter((worker) => worker.state === 'alive').length);
+      metrics.set('baton_data_planes', brain.dataPlanes().filter((dataPlane) => dataPlane.live).length);
+      metrics.set('baton_sandboxes', brain.sandboxes().length);
+      metrics.set('baton_endpoint_seq', brain.endpointSeq);
+      metrics.set('baton_reconciled', brain.isReconciled ? 1 : 0);
+    }
+    return metrics;
+  }
+}
+
+function refusal(
+  outcome: Exclude<MetadataOutcome, { kind: 'put' | 'deleted' }> | MetadataOutcome,
+  name: string,
+): BatonError {
+  switch (outcome.kind) {
+    case 'not-found':
+      return new BatonError('not-found', `no function ${name}`, { hint: 'baton get functions lists them' });
+    case 'generation-mismatch':
+      return new BatonError('conflict', `${name} is at generation ${outcome.generation}`, {
+        fields: { path: 'ifGeneration', generation: outcome.generation },
+        hint: 'read it again and decide on what is there now',
+      });
+    case 'too-many-functions':
+      return new BatonError('no-capacity', 'the cluster holds as many functions as it may', {
+        hint: 'delete functions that are not needed',
+      });
+    case 'request-expired':
+      return new BatonError('request-expired', 'the request id is too old to tell whether it took effect', {
+        hint: 'read the state, then send a new request id based on a current commit index',
+      });
+    case 'request-id-reused':
+      return new BatonError('conflict', 'this request id was used for another request', {
+        fields: { path: 'requestId' },
+        hint: 'use a new request id for each mutation',
+      });
+    case 'put':
+    case 'deleted':
+      return new BatonError('internal', `an outcome that does not fit: ${outcome.kind}`);
+    default:
+      return outcome satisfies never;
+  }
+}
