@@ -1,0 +1,101 @@
+/**
+ * The file of one worker process (`baton worker --config FILE`).
+ *
+ *   W1  more than one worker in a process is for the simulated runtime only: real sandboxes die with their worker, so
+ *       each worker has a process of its own.
+ */
+import { availableParallelism, totalmem } from 'node:os';
+import * as z from 'zod';
+import type { ClusterId, WorkerId } from '../lib/ids.ts';
+import { limits } from '../lib/limits.ts';
+import {
+  clusterField,
+  complain,
+  logField,
+  milliseconds,
+  natsField,
+  pathField,
+  portField,
+  secretField,
+  workerField,
+  type LogSettings,
+  type NatsClient,
+} from './common.ts';
+import { load, type ParseContext } from './parse.ts';
+
+export interface WorkerFile {
+  readonly cluster: ClusterId;
+  readonly worker: WorkerId;
+  /** Artifacts, the highest fence seen, sockets; relative to this file. */
+  readonly stateDir: string;
+  readonly nats: NatsClient;
+  readonly runtime: 'process' | 'simulated';
+  /** `simulated`: mean start latency. */
+  readonly startMs: number;
+  /** `simulated`: further workers in this process, each with its own identity on the bus. */
+  readonly also: readonly { readonly worker: WorkerId; readonly nats: NatsClient }[];
+  /** What may be placed here; left out: this machine's processors and three quarters of its memory. */
+  readonly capacity: {
+    readonly cpuMillis: number;
+    readonly memoryMiB: number;
+    readonly sandboxes: number;
+  };
+  /** `process`: generic runtimes kept booted for the next cold start. */
+  readonly stemCells: number;
+  /** `process`: programs listen on these; none is used again within ten minutes (R7). */
+  readonly ports: { readonly from: number; readonly to: number };
+  readonly heartbeatMs: number;
+  readonly tokens: {
+    /** Presented to replicas when an artifact is fetched. */
+    readonly worker: string;
+  };
+  readonly log: LogSettings;
+}
+
+/** A sandbox asks for 50 mCPU by default: a machine is shared by many that are mostly idle. */
+const CPU_OVERCOMMIT = 4;
+
+function fields(context: ParseContext): z.ZodType<WorkerFile> {
+  return z
+    .strictObject({
+      cluster: clusterField,
+      worker: workerField,
+      stateDir: pathField(context),
+      nats: natsField,
+      runtime: z.enum(['process', 'simulated']).default('process'),
+      startMs: milliseconds(10, 0, 600_000),
+      also: z
+        .array(z.strictObject({ worker: workerField, nats: natsField }))
+        .max(1_000)
+        .default([]),
+      capacity: z
+        .strictObject({
+          cpuMillis: z
+            .int()
+            .min(1)
+            .default(availableParallelism() * 1_000 * CPU_OVERCOMMIT),
+          memoryMiB: z
+            .int()
+            .min(1)
+            .default(Math.floor((totalmem() / 1_048_576) * 0.75)),
+          sandboxes: z.int().min(1).max(limits.sandboxesPerWorker).default(256),
+        })
+        .prefault({}),
+      stemCells: z.int().min(0).max(64).default(2),
+      ports: z.strictObject({ from: portField, to: portField }).default({ from: 20_000, to: 29_999 }),
+      heartbeatMs: milliseconds(1_000, 50, 60_000),
+      tokens: z.strictObject({ worker: secretField }),
+      log: logField,
+    })
+    .superRefine((file, refinement) => {
+      if (file.runtime !== 'simulated' && file.also.length > 0)
+        complain(refinement, ['also'], 'only with the simulated runtime', 'start one process per worker');
+      if (file.ports.from < 1_024 || file.ports.to < file.ports.from)
+        complain(refinement, ['ports'], 'not a range of ports', 'give from ≥ 1024 and to ≥ from');
+    });
+}
+
+/** @throws BatonError `invalid-argument` with the path of the key */
+export function loadWorkerFile(file: string): WorkerFile {
+  return load(fields, file);
+}
