@@ -244,8 +244,8 @@ export class ControlPlane implements ControlPlaneBackend {
         hint: 'upload it first; artifacts that no function names go after an hour',
       });
     }
-    await this.#refuseEarly(spec.name, ifGeneration);
-    const trial = request.trial ? await this.#trial(leadership, spec) : { sandbox: undefined, skipped: '' };
+    const isRetry = await this.#refuseEarly(request);
+    const trial = request.trial && !isRetry ? await this.#trial(leadership, spec) : { sandbox: undefined, skipped: '' };
     let outcome: MetadataOutcome;
     try {
       outcome = await this.#propose({ kind: 'put-function', requestId, spec, ifGeneration });
@@ -263,12 +263,18 @@ export class ControlPlane implements ControlPlaneBackend {
     return { record, laggards, trialSkipped: trial.skipped };
   }
 
-  /** A precondition that fails anyway should not cost a trial; the state machine decides again. */
-  async #refuseEarly(name: FunctionName, ifGeneration: number | undefined): Promise<void> {
-    if (ifGeneration === undefined) return;
+  /**
+   * A precondition that fails anyway should not cost a trial; the state machine decides again.
+   * @returns whether this request has been decided before
+   */
+  async #refuseEarly({ spec, requestId, ifGeneration }: PutRequest): Promise<boolean> {
     await this.#driver().readIndex();
-    const generation = this.#driver().state.get(name)?.generation ?? 0;
-    if (generation !== ifGeneration) throw refusal({ kind: 'generation-mismatch', generation }, name);
+    const { state } = this.#driver();
+    if (state.hasDecided(requestId)) return true;
+    if (ifGeneration === undefined) return false;
+    const generation = state.get(spec.name)?.generation ?? 0;
+    if (generation !== ifGeneration) throw refusal({ kind: 'generation-mismatch', generation }, spec.name);
+    return false;
   }
 
   async #trial(

@@ -7,7 +7,7 @@ import { functionUid, type Digest, type FunctionName, type FunctionUid } from '.
 import { addLanes, hashText, lanesToHex, subtractLanes, type Lanes } from '../../lib/lanes.ts';
 import { limits } from '../../lib/limits.ts';
 import type { FunctionRecord } from '../model/function.ts';
-import type { MetadataCommand, MetadataOutcome } from '../model/metadata.ts';
+import type { MetadataCommand, MetadataOutcome, RequestId } from '../model/metadata.ts';
 import { canonical } from './canonical.ts';
 import { RequestTable, type RememberedRequest } from './request-table.ts';
 
@@ -87,6 +87,11 @@ export class MetadataState {
 
   byUid(uid: FunctionUid): FunctionRecord | undefined {
     return this.#byUid.get(uid);
+  }
+
+  /** This request has been decided before: a retry hears the same outcome. */
+  hasDecided(id: RequestId): boolean {
+    return this.#requests.has(id);
   }
 
   /** By name. */

@@ -41,6 +41,10 @@ export class RequestTable {
     return this.#evictedIndex;
   }
 
+  has(id: RequestId): boolean {
+    return this.#requests.has(keyOf(id));
+  }
+
   judge(id: RequestId, fingerprint: number): RequestVerdict {
     const known = this.#requests.get(keyOf(id));
     if (known !== undefined) {
