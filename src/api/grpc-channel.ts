@@ -8,7 +8,12 @@ import {
   type ServiceError,
 } from '@grpc/grpc-js';
 import { BatonError } from '../lib/errors.ts';
-import { BatonClient, type Artifact, type GetLogsReply, type GetLogsRequest } from '../wire/gen/baton/api/v1/api.ts';
+import {
+  BatonClient,
+  type Artifact,
+  type GetLogsReply,
+  type GetLogsRequest,
+} from '../wire/gen/baton/api/v1/api.ts';
 import { fromGrpc } from './errors.ts';
 import type { ApiMethods } from './service.ts';
 

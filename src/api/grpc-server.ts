@@ -63,8 +63,10 @@ export class GrpcServer {
   async listen(): Promise<number> {
     const handlers: Record<string, unknown> = {
       followLogs: (call: ServerWritableStream<GetLogsRequest, GetLogsReply>) => void this.#followLogs(call),
-      uploadArtifact: (call: ServerReadableStream<ArtifactChunk, Artifact>, callback: sendUnaryData<Artifact>) =>
-        void this.#upload(call, callback),
+      uploadArtifact: (
+        call: ServerReadableStream<ArtifactChunk, Artifact>,
+        callback: sendUnaryData<Artifact>,
+      ) => void this.#upload(call, callback),
     };
     for (const method of Object.keys(this.#service.methods) as (keyof ApiMethods)[])
       handlers[method] = (call: ServerUnaryCall<never, unknown>, callback: sendUnaryData<unknown>) =>
@@ -125,7 +127,8 @@ export class GrpcServer {
           if (!call.write(page)) await drained(call, signal);
         }
         request = { ...request, cursors: page.cursors };
-        if (page.rows.length === 0) await delay(FOLLOW_EVERY_MS, undefined, { signal }).catch(() => undefined);
+        if (page.rows.length === 0)
+          await delay(FOLLOW_EVERY_MS, undefined, { signal }).catch(() => undefined);
       }
       call.end();
     } catch (error) {
@@ -184,7 +187,10 @@ export class GrpcServer {
   }
 }
 
-function untilCanceled(call: ServerWritableStream<unknown, unknown>): { signal: AbortSignal; stop: () => void } {
+function untilCanceled(call: ServerWritableStream<unknown, unknown>): {
+  signal: AbortSignal;
+  stop: () => void;
+} {
   const controller = new AbortController();
   const stop = (): void => controller.abort();
   call.on('cancelled', stop);

@@ -33,10 +33,14 @@ function wholeNumber(query: URLSearchParams, name: string): number | undefined {
   const text = query.get(name);
   if (text === null) return undefined;
   if (!/^\d{1,15}$/.test(text)) {
-    throw new BatonError('invalid-argument', `${name}: ${JSON.stringify(text.slice(0, 40))} is not a whole number`, {
-      fields: { path: name },
-      hint: 'give 0 or a positive whole number',
-    });
+    throw new BatonError(
+      'invalid-argument',
+      `${name}: ${JSON.stringify(text.slice(0, 40))} is not a whole number`,
+      {
+        fields: { path: name },
+        hint: 'give 0 or a positive whole number',
+      },
+    );
   }
   return Number(text);
 }
@@ -45,10 +49,14 @@ function truth(query: URLSearchParams, name: string, fallback: boolean): boolean
   const text = query.get(name);
   if (text === null) return fallback;
   if (text === 'true' || text === 'false') return text === 'true';
-  throw new BatonError('invalid-argument', `${name}: ${JSON.stringify(text.slice(0, 40))} is neither true nor false`, {
-    fields: { path: name },
-    hint: 'give true or false',
-  });
+  throw new BatonError(
+    'invalid-argument',
+    `${name}: ${JSON.stringify(text.slice(0, 40))} is neither true nor false`,
+    {
+      fields: { path: name },
+      hint: 'give true or false',
+    },
+  );
 }
 
 function withName(body: unknown, name: string): unknown {
@@ -90,7 +98,10 @@ const REQUEST_ID = {
   name: 'requestId',
   description: '"<commit index>-<nonce>"; a retry with the same id takes effect once',
 };
-const IF_GENERATION = { name: 'ifGeneration', description: 'only if it is at this generation; 0: only if it is new' };
+const IF_GENERATION = {
+  name: 'ifGeneration',
+  description: 'only if it is at this generation; 0: only if it is new',
+};
 
 const list = (path: string, calls: keyof ApiMethods, summary: string): Route => ({
   method: 'GET',

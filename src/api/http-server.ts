@@ -150,7 +150,10 @@ export class HttpServer {
     const { rss } = process.memoryUsage();
     const { user, system } = process.cpuUsage();
     lines.push('# TYPE process_resident_memory_bytes gauge', `process_resident_memory_bytes ${rss}`);
-    lines.push('# TYPE process_cpu_seconds_total counter', `process_cpu_seconds_total ${(user + system) / 1e6}`);
+    lines.push(
+      '# TYPE process_cpu_seconds_total counter',
+      `process_cpu_seconds_total ${(user + system) / 1e6}`,
+    );
     response.setHeader('content-type', 'text/plain; version=0.0.4');
     response.end(`${lines.join('\n')}\n`);
   }
@@ -159,10 +162,14 @@ export class HttpServer {
     const { request, response } = call;
     if (request.method !== 'POST') return wrongMethod(call, ['POST']);
     if (!(request.headers['content-type'] ?? '').startsWith('application/octet-stream')) {
-      throw new BatonError('invalid-argument', 'content-type: send the artifact as application/octet-stream', {
-        fields: { path: 'content-type' },
-        hint: 'curl --data-binary @artifact.tgz -H "content-type: application/octet-stream"',
-      });
+      throw new BatonError(
+        'invalid-argument',
+        'content-type: send the artifact as application/octet-stream',
+        {
+          fields: { path: 'content-type' },
+          hint: 'curl --data-binary @artifact.tgz -H "content-type: application/octet-stream"',
+        },
+      );
     }
     const expected = call.query.get('digest');
     const stored = await this.#backend.uploadArtifact(
@@ -196,7 +203,8 @@ export class HttpServer {
     if (one === undefined || request.method !== 'GET') throw new BatonError('not-found', 'no such path');
     demandOneOf(authorization, [tokens.replica, tokens.worker]);
     const wanted = digest(one['digest'] ?? '');
-    if (!this.#backend.hasArtifact(wanted)) throw new BatonError('not-found', 'this replica does not hold it');
+    if (!this.#backend.hasArtifact(wanted))
+      throw new BatonError('not-found', 'this replica does not hold it');
     response.setHeader('content-type', 'application/octet-stream');
     await pipeline(Readable.from(this.#backend.readArtifact(wanted)), response);
   }

@@ -12,8 +12,13 @@ function bodyOf(route: Route): object {
   const schema =
     route.body === 'function'
       ? { $ref: '#/components/schemas/Function' }
-      : { type: 'object', properties: { to: { type: 'string', description: 'a replica; empty: the successor' } } };
-  return { requestBody: { required: route.body === 'function', content: { 'application/json': { schema } } } };
+      : {
+          type: 'object',
+          properties: { to: { type: 'string', description: 'a replica; empty: the successor' } },
+        };
+  return {
+    requestBody: { required: route.body === 'function', content: { 'application/json': { schema } } },
+  };
 }
 
 function operation(route: Route): object {

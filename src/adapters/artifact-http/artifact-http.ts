@@ -31,7 +31,10 @@ export function artifactHttp(token: string): ArtifactHttp {
       response = await request(url, {
         ...options,
         dispatcher: agent,
-        headers: { ...headers, ...(options.body === undefined ? {} : { 'content-type': 'application/json' }) },
+        headers: {
+          ...headers,
+          ...(options.body === undefined ? {} : { 'content-type': 'application/json' }),
+        },
       });
     } catch (cause) {
       throw lost(url, cause);
@@ -40,7 +43,13 @@ export function artifactHttp(token: string): ArtifactHttp {
     throw await refusal(url, response);
   }
 
-  async function ask(base: string, digest: Digest, action: string, source: string, timeoutMs: number): Promise<void> {
+  async function ask(
+    base: string,
+    digest: Digest,
+    action: string,
+    source: string,
+    timeoutMs: number,
+  ): Promise<void> {
     const response = await send(`${base}/internal/artifacts/${digest}/${action}`, {
       method: 'POST',
       body: JSON.stringify({ source }),
@@ -69,7 +78,9 @@ export function artifactHttp(token: string): ArtifactHttp {
 
 function lost(url: string, cause: unknown): BatonError {
   const timedOut = cause instanceof Error && cause.name.includes('Timeout');
-  return new BatonError(timedOut ? 'timeout' : 'disconnected', `no answer from ${new URL(url).origin}`, { cause });
+  return new BatonError(timedOut ? 'timeout' : 'disconnected', `no answer from ${new URL(url).origin}`, {
+    cause,
+  });
 }
 
 /** The replica's own error, as it said it. */
