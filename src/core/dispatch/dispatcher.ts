@@ -113,7 +113,9 @@ export class Dispatcher<T> {
       fn.endpoints.add(state);
     } else {
       state.endpoint = endpoint;
-      if (state.phase === 'withdrawing') state.phase = 'serving';
+      // Whoever says it again has heard from its worker since it refused.
+      if (state.phase !== 'condemned') state.phase = 'serving';
+      if (state.phase === 'serving') this.#refused.delete(state);
     }
     fn.refresh(state);
     this.#pump(fn, nowMs);

@@ -4,10 +4,15 @@ import { Dispatcher, DISPATCHER_DEFAULTS } from '../../../src/core/dispatch/disp
 import type { Ticket } from '../../../src/core/dispatch/ticket.ts';
 import type { FunctionRecord, LoadBalancing } from '../../../src/core/model/function.ts';
 import type { Endpoint, FunctionOwner } from '../../../src/core/model/sandbox.ts';
+import type { DataPlaneId } from '../../../src/lib/ids.ts';
+import type { Incarnation } from '../../../src/core/model/fence.ts';
 import { dataPlaneId, digest, functionName, functionUid, sandboxId, workerId } from '../../../src/lib/ids.ts';
 import { prng } from '../../../src/lib/prng.ts';
 
-export const SELF = { dataPlane: dataPlaneId('dp-1'), incarnation: { ms: 1_000, nonce: 1 } };
+export const SELF: { readonly dataPlane: DataPlaneId; readonly incarnation: Incarnation } = {
+  dataPlane: dataPlaneId('dp-1'),
+  incarnation: { ms: 1_000, nonce: 1 },
+};
 
 export interface RecordOptions {
   readonly uid?: number;

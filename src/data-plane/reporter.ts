@@ -1,0 +1,124 @@
+/**
+ * Reports to the leader: each interval, and at once when an acknowledgement changes. A new leader gets everything, with
+ * the endpoints that are held here; reports are lost like any message, so the first few to it are full.
+ */
+import { encodeDataPlaneMessage, splitEndpoints } from '../wire/data-plane-codec.ts';
+import type { Dispatcher } from '../core/dispatch/dispatcher.ts';
+import type { EndpointReplica } from '../core/endpoints/endpoint-replica.ts';
+import type { SpecReplica } from '../core/dispatch/spec-replica.ts';
+import type { Incarnation } from '../core/model/fence.ts';
+import type { Bus } from '../ports/bus.ts';
+import type { Clock, Timer } from '../ports/system.ts';
+import { reportBounds } from './config.ts';
+import type { LeaderLink } from './leader-link.ts';
+
+/** Between two reports, however much happens. */
+const MIN_GAP_MS = 5;
+const FULL_REPORTS = 3;
+
+export interface ReporterOptions {
+  readonly clock: Clock;
+  readonly bus: Bus;
+  readonly link: LeaderLink;
+  readonly dispatcher: Pick<Dispatcher<unknown>, 'loads' | 'withdrawing' | 'refusedEndpoints' | 'owned'>;
+  readonly endpoints: () => EndpointReplica;
+  readonly specs: SpecReplica;
+  readonly incarnation: Incarnation;
+  readonly intervalMs: number;
+  readonly caller: string;
+  readonly peer: string;
+}
+
+export class Reporter {
+  readonly #options: ReporterOptions;
+  #seq = 0;
+  #full = 0;
+  #lastMs = Number.NEGATIVE_INFINITY;
+  #interval: Timer | undefined = undefined;
+  #pending: Timer | undefined = undefined;
+  #scheduled = false;
+  #stopped = false;
+
+  constructor(options: ReporterOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#interval = this.#options.clock.after(this.#options.intervalMs, () => {
+      this.#send(true);
+      if (!this.#stopped) this.start();
+    });
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#interval?.cancel();
+    this.#pending?.cancel();
+  }
+
+  /** An acknowledgement changed: coalesced within the turn, and with what comes in the next few milliseconds. */
+  soon(): void {
+    if (this.#scheduled || this.#stopped) return;
+    this.#scheduled = true;
+    const { clock } = this.#options;
+    const run = (): void => {
+      this.#scheduled = false;
+      this.#pending = undefined;
+      if (!this.#stopped) this.#send(false);
+    };
+    const waitMs = this.#lastMs + MIN_GAP_MS - clock.now();
+    if (waitMs > 0) this.#pending = clock.after(waitMs, run);
+    else clock.soon(run);
+  }
+
+  /** To a leader that has heard nothing from us, or may have missed something. */
+  onLeader(): void {
+    this.#full = FULL_REPORTS;
+    this.soon();
+  }
+
+  #send(periodic: boolean): void {
+    const { clock, bus, link, dispatcher, endpoints, specs, incarnation, caller, peer } = this.#options;
+    const now = clock.now();
+    // Measured also while nobody listens, so that the first report to a leader is about now.
+    const loads = dispatcher.loads(now, periodic);
+    if (!link.hasLeader) return;
+    this.#lastMs = now;
+    const full = this.#full > 0;
+    const table = endpoints();
+    const withdrawing = dispatcher.withdrawing(now).sort((a, b) => b.inFlight - a.inFlight);
+    link.tell(
+      'report',
+      encodeDataPlaneMessage({
+        kind: 'report',
+        incarnation,
+        seq: ++this.#seq,
+        natsServer: bus.status().server,
+        caller,
+        peer,
+        fence: table.fence,
+        endpointSeq: table.seq,
+        specIndex: specs.specIndex,
+        loads: loads.slice(0, reportBounds.loads),
+        withdrawing: withdrawing.slice(0, reportBounds.withdrawing),
+        refused: dispatcher.refusedEndpoints().slice(0, reportBounds.refused),
+        owned: dispatcher.owned().slice(0, reportBounds.owned),
+        full,
+      }),
+    );
+    if (!full) return;
+    if (this.#full === FULL_REPORTS || this.#full === 1) this.#sendHeld(table);
+    this.#full--;
+  }
+
+  #sendHeld(table: EndpointReplica): void {
+    const { link, incarnation } = this.#options;
+    const parts = splitEndpoints(table.endpoints());
+    for (const [part, endpoints] of parts.entries()) {
+      link.tell(
+        'report',
+        encodeDataPlaneMessage({ kind: 'held', incarnation, part, parts: parts.length, endpoints }),
+      );
+    }
+  }
+}
