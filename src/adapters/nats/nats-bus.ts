@@ -12,6 +12,7 @@ import {
   RequestError,
   TimeoutError,
   type NatsConnection,
+  type Subscription,
 } from 'nats';
 import { assert } from '../../lib/assert.ts';
 import { BatonError, explain } from '../../lib/errors.ts';
@@ -32,6 +33,7 @@ export interface NatsBusOptions {
 const RECONNECT_WAIT_MS = 100;
 const RECONNECT_JITTER_MS = 150;
 const PING_INTERVAL_MS = 500;
+const REDIAL_MS = 500;
 
 function dial(options: NatsBusOptions, user: string, pass: string, name: string): Promise<NatsConnection> {
   return connect({
@@ -51,48 +53,61 @@ function dial(options: NatsBusOptions, user: string, pass: string, name: string)
   });
 }
 
-/** Resolves once it is connected; until then it keeps trying. */
-export async function connectNats(options: NatsBusOptions, clock: Clock, logger: Logger): Promise<Bus> {
-  const connection = await dial(options, options.user, options.password, options.name);
-  const { system } = options;
-  const advisories =
-    system === undefined
-      ? undefined
-      : dial(options, system.user, system.password, `${options.name} advisories`).catch((error: unknown) => {
-          logger.warn({ error: explain(error) }, 'no disconnect advisories: the system account refused us');
-          return undefined;
-        });
-  return new NatsBus(connection, advisories, clock, logger);
+interface Subscribed {
+  readonly subject: string;
+  readonly handler: Parameters<Bus['subscribe']>[1];
+  wire: Subscription | undefined;
+}
+
+/** Down at first; connects by itself, and keeps trying. */
+export function natsBus(options: NatsBusOptions, clock: Clock, logger: Logger): Bus {
+  return new NatsBus(options, clock, logger);
 }
 
 class NatsBus implements Bus {
-  readonly #connection: NatsConnection;
-  readonly #advisories: Promise<NatsConnection | undefined> | undefined;
+  readonly #options: NatsBusOptions;
   readonly #clock: Clock;
   readonly #logger: Logger;
+  readonly #subscribed = new Set<Subscribed>();
   readonly #listeners = new Set<(status: BusStatus) => void>();
   readonly #peerListeners = new Set<(user: string) => void>();
+  #connection: NatsConnection | undefined;
+  #advisories: NatsConnection | undefined;
   #status: BusStatus;
   #lost = 0;
   #closed = false;
 
-  constructor(
-    connection: NatsConnection,
-    advisories: Promise<NatsConnection | undefined> | undefined,
-    clock: Clock,
-    logger: Logger,
-  ) {
-    this.#connection = connection;
-    this.#advisories = advisories;
+  constructor(options: NatsBusOptions, clock: Clock, logger: Logger) {
+    this.#options = options;
     this.#clock = clock;
     this.#logger = logger;
-    this.#status = { up: true, upSinceMs: clock.now(), server: connection.info?.server_id ?? '' };
-    this.#watch().catch((error: unknown) => logger.error({ error: explain(error) }, 'bus status lost'));
-    this.#watchPeers().catch((error: unknown) => logger.warn({ error: explain(error) }, 'no advisories'));
+    this.#status = { up: false, upSinceMs: clock.now(), server: '' };
+    void this.#connect();
+    void this.#connectAdvisories();
   }
 
-  async #watch(): Promise<void> {
-    for await (const status of this.#connection.status()) {
+  async #dial(user: string, password: string, name: string): Promise<NatsConnection | undefined> {
+    for (let failures = 0; !this.#closed; failures++) {
+      try {
+        const connection = await dial(this.#options, user, password, name);
+        if (!this.#closed) return connection;
+        await connection.close();
+      } catch (error) {
+        if (failures === 0) this.#logger.warn({ user, error: explain(error) }, 'bus not connected; trying on');
+        await new Promise<void>((resolve) => void this.#clock.after(REDIAL_MS, resolve));
+      }
+    }
+    return undefined;
+  }
+
+  async #connect(): Promise<void> {
+    const { user, password, name } = this.#options;
+    const connection = await this.#dial(user, password, name);
+    if (connection === undefined) return;
+    this.#connection = connection;
+    for (const entry of this.#subscribed) entry.wire = this.#listen(connection, entry);
+    this.#setStatus(true);
+    for await (const status of connection.status()) {
       if (status.type === 'disconnect') this.#setStatus(false);
       else if (status.type === 'reconnect') this.#setStatus(true);
       else if (status.type === 'error') this.#reportError(status.error);
@@ -104,7 +119,7 @@ class NatsBus implements Bus {
     this.#status = {
       up,
       upSinceMs: up ? this.#clock.now() : this.#status.upSinceMs,
-      server: up ? (this.#connection.info?.server_id ?? '') : '',
+      server: up ? (this.#connection?.info?.server_id ?? '') : '',
     };
     this.#logger.info({ up, lost: this.#lost }, up ? 'bus connected' : 'bus disconnected');
     for (const listener of this.#listeners) listener(this.#status);
@@ -121,9 +136,11 @@ class NatsBus implements Bus {
     }
   }
 
-  async #watchPeers(): Promise<void> {
-    const connection = await this.#advisories;
-    connection?.subscribe('$SYS.ACCOUNT.*.DISCONNECT', {
+  async #connectAdvisories(): Promise<void> {
+    const { system, name } = this.#options;
+    if (system === undefined) return;
+    this.#advisories = await this.#dial(system.user, system.password, `${name} advisories`);
+    this.#advisories?.subscribe('$SYS.ACCOUNT.*.DISCONNECT', {
       callback: (error, message) => {
         if (error !== null) return;
         const advisory: unknown = message.json();
@@ -136,7 +153,7 @@ class NatsBus implements Bus {
   publish(subject: string, payload: Uint8Array, reply = ''): void {
     assert(payload.length <= limits.messageBytes, 'the message is over the limit');
     assert(!/[*> \r\n]/.test(subject), `not a subject to publish to: ${subject}`);
-    if (!this.#status.up || this.#closed) {
+    if (!this.#status.up || this.#closed || this.#connection === undefined) {
       this.#lost++;
       return;
     }
@@ -149,7 +166,19 @@ class NatsBus implements Bus {
   }
 
   subscribe(subject: string, handler: Parameters<Bus['subscribe']>[1]): BusSubscription {
-    const subscription = this.#connection.subscribe(subject, {
+    const entry: Subscribed = { subject, handler, wire: undefined };
+    this.#subscribed.add(entry);
+    if (this.#connection !== undefined) entry.wire = this.#listen(this.#connection, entry);
+    return {
+      unsubscribe: () => {
+        this.#subscribed.delete(entry);
+        if (!this.#closed) entry.wire?.unsubscribe();
+      },
+    };
+  }
+
+  #listen(connection: NatsConnection, { subject, handler }: Subscribed): Subscription {
+    return connection.subscribe(subject, {
       callback: (error, message) => {
         if (error !== null) return this.#reportError(error);
         try {
@@ -159,15 +188,11 @@ class NatsBus implements Bus {
         }
       },
     });
-    return {
-      unsubscribe: () => {
-        if (!this.#closed) subscription.unsubscribe();
-      },
-    };
   }
 
   async request(subject: string, payload: Uint8Array, timeoutMs: number): ReturnType<Bus['request']> {
-    if (!this.#status.up || this.#closed) throw new BatonError('disconnected', 'the bus is not connected');
+    if (!this.#status.up || this.#closed || this.#connection === undefined)
+      throw new BatonError('disconnected', 'the bus is not connected');
     try {
       const message = await this.#connection.request(subject, payload, { timeout: timeoutMs });
       return { subject: message.subject, payload: message.data, reply: '' };
@@ -184,7 +209,7 @@ class NatsBus implements Bus {
   }
 
   async flush(): Promise<void> {
-    if (this.#status.up) await this.#connection.flush();
+    if (this.#status.up) await this.#connection?.flush();
   }
 
   status(): BusStatus {
@@ -205,7 +230,6 @@ class NatsBus implements Bus {
     this.#closed = true;
     this.#listeners.clear();
     this.#peerListeners.clear();
-    const advisories = await this.#advisories;
-    await Promise.allSettled([this.#connection.close(), advisories?.close()]);
+    await Promise.allSettled([this.#connection?.close(), this.#advisories?.close()]);
   }
 }
