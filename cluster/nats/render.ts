@@ -16,7 +16,8 @@ export interface NatsConf {
   readonly listen: string;
   readonly systemPassword: string;
   /** More than one server: where this one takes routes, and the others' addresses. */
-  readonly routes: { readonly listen: string; readonly password: string; readonly others: readonly string[] } | undefined;
+  readonly routes:
+    { readonly listen: string; readonly password: string; readonly others: readonly string[] } | undefined;
   readonly replicas: readonly NatsUser[];
   readonly dataPlanes: readonly NatsUser[];
   readonly workers: readonly NatsUser[];
@@ -37,7 +38,8 @@ export function renderNatsConf(conf: NatsConf, template: string = natsConfTempla
     SYSTEM_PASSWORD: conf.systemPassword,
     ...(routes === undefined ? {} : { CLUSTER_LISTEN: routes.listen, ROUTE_PASSWORD: routes.password }),
   };
-  const users = (list: readonly NatsUser[]): Values[] => list.map(({ id, password }) => ({ ID: id, PASSWORD: password }));
+  const users = (list: readonly NatsUser[]): Values[] =>
+    list.map(({ id, password }) => ({ ID: id, PASSWORD: password }));
   return expand(template.split('\n'), values, {
     ROUTE: (routes?.others ?? []).map((address) => ({ ADDRESS: address })),
     REPLICA: users(conf.replicas),
@@ -46,7 +48,11 @@ export function renderNatsConf(conf: NatsConf, template: string = natsConfTempla
   }).join('\n');
 }
 
-function expand(lines: readonly string[], values: Values, lists: Readonly<Record<string, readonly Values[]>>): string[] {
+function expand(
+  lines: readonly string[],
+  values: Values,
+  lists: Readonly<Record<string, readonly Values[]>>,
+): string[] {
   const out: string[] = [];
   for (let i = 0; i < lines.length; i++) {
     const line = lines[i] ?? '';
@@ -68,7 +74,8 @@ function expand(lines: readonly string[], values: Values, lists: Readonly<Record
 
 function closing(lines: readonly string[], from: number, kind: string): number {
   const end = lines.findIndex((line, i) => i > from && line.trim() === `# </${kind}>`);
-  if (end === -1) throw new BatonError('internal', `nats.conf: "# <${kind}>" in line ${from + 1} is never closed`);
+  if (end === -1)
+    throw new BatonError('internal', `nats.conf: "# <${kind}>" in line ${from + 1} is never closed`);
   return end;
 }
 

@@ -2,7 +2,16 @@
 import { join } from 'node:path';
 import * as z from 'zod';
 import type { ClusterId, DataPlaneId, ReplicaId, WorkerId } from '../lib/ids.ts';
-import { clusterField, dataPlaneField, labelField, orUndefined, portField, replicaField, secretField, workerField } from './common.ts';
+import {
+  clusterField,
+  dataPlaneField,
+  labelField,
+  orUndefined,
+  portField,
+  replicaField,
+  secretField,
+  workerField,
+} from './common.ts';
 import { load } from './parse.ts';
 
 export const CLUSTER_FILE = 'cluster.json';
@@ -13,7 +22,11 @@ export interface LocalCluster {
   readonly host: string;
   readonly nats: readonly { readonly id: string; readonly port: number; readonly routePort: number }[];
   readonly replicas: readonly { readonly id: ReplicaId; readonly grpc: number; readonly http: number }[];
-  readonly dataPlanes: readonly { readonly id: DataPlaneId; readonly caller: number; readonly peer: number }[];
+  readonly dataPlanes: readonly {
+    readonly id: DataPlaneId;
+    readonly caller: number;
+    readonly peer: number;
+  }[];
   readonly workers: readonly {
     readonly id: WorkerId;
     readonly ports: { readonly from: number; readonly to: number };

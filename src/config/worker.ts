@@ -14,6 +14,7 @@ import {
   logField,
   milliseconds,
   natsField,
+  orUndefined,
   pathField,
   portField,
   secretField,
@@ -44,6 +45,8 @@ export interface WorkerFile {
   readonly stemCells: number;
   /** `process`: programs listen on these; none is used again within ten minutes (R7). */
   readonly ports: { readonly from: number; readonly to: number };
+  /** `process`: where data planes on other hosts reach this one; left out: unix sockets and loopback. */
+  readonly host: string | undefined;
   readonly heartbeatMs: number;
   readonly tokens: {
     /** Presented to replicas when an artifact is fetched. */
@@ -83,6 +86,7 @@ function fields(context: ParseContext): z.ZodType<WorkerFile> {
         .prefault({}),
       stemCells: z.int().min(0).max(64).default(2),
       ports: z.strictObject({ from: portField, to: portField }).default({ from: 20_000, to: 29_999 }),
+      host: orUndefined(z.string().min(1).max(253)),
       heartbeatMs: milliseconds(1_000, 50, 60_000),
       tokens: z.strictObject({ worker: secretField }),
       log: logField,
