@@ -15,7 +15,7 @@ export interface Column<Row> {
 
 /** Where the command line writes; tests give their own. */
 export interface Terminal {
-  out(text: string): void;
+  out(text: string | Uint8Array): void;
   err(text: string): void;
   readonly isInteractive: boolean;
 }

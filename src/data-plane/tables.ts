@@ -122,7 +122,10 @@ export class Tables {
     };
     on(subjects.beacons, 'beacon', decodeBeacon, (beacon) => {
       if (!this.#see(beacon.fence)) return;
-      this.#applyEndpoints(this.endpoints.onBeacon(beacon, this.#options.clock.now()));
+      const update = this.endpoints.onBeacon(beacon, this.#options.clock.now());
+      // Nothing is missing, also when there is nothing yet.
+      if (!update.pull && !update.fenced) this.#endpointsSynced = true;
+      this.#applyEndpoints(update);
       this.#applySpecs(this.specs.onBeacon(beacon.fence, beacon.specIndex));
     });
     on(subjects.allEndpoints, 'endpoints', decodeEndpointBatch, (batch) => {

@@ -1,0 +1,76 @@
+#!/usr/bin/env node
+/** The one program: command line, and every process of a cluster. */
+import { fileURLToPath } from 'node:url';
+import type { Command } from 'commander';
+import { terminal } from '../cli/output.ts';
+import { run } from '../cli/program.ts';
+import { usage } from '../cli/context.ts';
+import { batonVersion } from './processes/lifecycle.ts';
+
+/** Loaded when needed: a command line that lists functions should not pay for a control plane. */
+function addProcessCommands(program: Command): void {
+  const config = ['--config <file>', 'its configuration file (docs/operations.md)'] as const;
+  program
+    .command('dev')
+    .description('run one function in one process, and again when its file changes')
+    .argument('<file>', 'a module, a program or a directory')
+    .option('--port <n>', 'port of the data plane (any free one)')
+    .addHelpText('after', '\nExample:\n  baton dev examples/hello.ts\n')
+    .action(async (file: string, flags: { port?: string }) => {
+      const { runDev } = await import('./processes/dev.ts');
+      await runDev(file, Number(flags.port ?? 0), terminal);
+    });
+  program
+    .command('control-plane')
+    .description('run one replica of the control plane')
+    .requiredOption(...config)
+    .action(async (flags: { config: string }) => {
+      await (await import('./processes/control-plane.ts')).runControlPlane(flags.config);
+    });
+  program
+    .command('data-plane')
+    .description('run a data plane')
+    .requiredOption(...config)
+    .action(async (flags: { config: string }) => {
+      await (await import('./processes/data-plane.ts')).runDataPlane(flags.config);
+    });
+  program
+    .command('worker')
+    .description('run a worker')
+    .requiredOption(...config)
+    .action(async (flags: { config: string }) => {
+      await (await import('./processes/worker.ts')).runWorker(flags.config);
+    });
+  program
+    .command('bootstrap')
+    .description('create the directory of one replica of a new cluster')
+    .requiredOption('--replica <id>', 'which replica this is')
+    .requiredOption(...config)
+    .action(async (flags: { replica: string; config: string }) => {
+      const { bootstrap } = await import('./processes/offline.ts');
+      terminal.out(`${await bootstrap(flags.config, flags.replica)}\n`);
+    });
+  program
+    .command('recover')
+    .description('give a stopped replica its vote back when the majority is lost for good')
+    .option('--force', 'yes: what the lost majority alone knew is lost')
+    .requiredOption(...config)
+    .action(async (flags: { force?: boolean; config: string }) => {
+      if (flags.force !== true)
+        throw usage(
+          '--force',
+          'missing',
+          'recovery may lose acknowledged registrations; read docs/operations.md, then pass --force',
+        );
+      const { recover } = await import('./processes/offline.ts');
+      terminal.out(`${await recover(flags.config)}\n`);
+    });
+}
+
+const self = [process.execPath, '--no-warnings', fileURLToPath(import.meta.url)];
+// A reader that has seen enough (baton get … | head) is no error.
+process.stdout.on('error', () => process.exit(0));
+process.exitCode = await run(
+  { terminal, version: batonVersion(), self, addProcessCommands },
+  process.argv.slice(2),
+);
