@@ -1,0 +1,231 @@
+/** Identity on the bus is the server's word: what each process' credentials can and cannot do, asked of a real server. */
+import { connect, type NatsConnection, PermissionViolationError } from 'nats';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { freePorts } from '../../cluster/local/ports.ts';
+import { acceptsConnections } from '../../cluster/local/readiness.ts';
+import { renderNatsConf } from '../../cluster/nats/render.ts';
+import { provision } from '../../cluster/provision/provision.ts';
+import { clusterId, dataPlaneId, replicaId, workerId } from '../../src/lib/ids.ts';
+import { subjects } from '../../src/wire/subjects.ts';
+import { until } from '../e2e/harness.ts';
+
+const CLUSTER = clusterId('permissions');
+const names = subjects(CLUSTER);
+const [r1, r2, w1, w2, dp1, dp2] = [
+  replicaId('r1'),
+  replicaId('r2'),
+  workerId('w1'),
+  workerId('w2'),
+  dataPlaneId('dp1'),
+  dataPlaneId('dp2'),
+];
+const PASSWORD = 'a-password-of-some-length';
+
+describe('NATS permissions', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'baton-permissions-'));
+  const connections: NatsConnection[] = [];
+  let server: ChildProcess;
+  let port = 0;
+
+  beforeAll(async () => {
+    const { path } = await provision('nats-server', () => undefined);
+    [port = 0] = await freePorts('127.0.0.1', 1);
+    const user = (id: string): { id: string; password: string } => ({ id, password: PASSWORD });
+    const conf = renderNatsConf({
+      cluster: CLUSTER,
+      serverName: 'n1',
+      listen: `127.0.0.1:${port}`,
+      systemPassword: PASSWORD,
+      routes: undefined,
+      replicas: [user('r1'), user('r2')],
+      dataPlanes: [user('dp1'), user('dp2')],
+      workers: [user('w1'), user('w2')],
+    });
+    writeFileSync(join(directory, 'nats.conf'), conf);
+    server = spawn(path, ['-c', join(directory, 'nats.conf')], { stdio: 'ignore' });
+    await until('the server', () => acceptsConnections('127.0.0.1', port));
+  }, 300_000);
+
+  afterAll(async () => {
+    await Promise.allSettled(connections.map((connection) => connection.close()));
+    server.kill('SIGKILL');
+    rmSync(directory, { recursive: true, force: true });
+  });
+
+  async function as(user: string): Promise<NatsConnection> {
+    const connection = await connect({
+      servers: `127.0.0.1:${port}`,
+      user,
+      pass: PASSWORD,
+      inboxPrefix: `_INBOX_${user}`,
+      reconnect: false,
+      timeout: 5_000,
+    });
+    connections.push(connection);
+    return connection;
+  }
+
+  /** The server's verdicts on what this connection did; the server answers in order, so a flush is behind them all. */
+  async function violations(user: string, act: (connection: NatsConnection) => void): Promise<string[]> {
+    const connection = await as(user);
+    const seen: string[] = [];
+    const watching = (async (): Promise<void> => {
+      for await (const status of connection.status()) {
+        if (status.type === 'error' && status.error instanceof PermissionViolationError)
+          seen.push(`${status.error.operation} ${status.error.subject}`);
+      }
+    })();
+    act(connection);
+    await connection.flush();
+    await connection.flush();
+    await connection.close();
+    await watching;
+    return seen;
+  }
+
+  const mayNotPublish = async (user: string, wanted: readonly string[]): Promise<void> => {
+    const seen = await violations(user, (connection) => {
+      for (const subject of wanted) connection.publish(subject, 'x');
+    });
+    expect(seen).toEqual(wanted.map((subject) => `publish ${subject}`));
+  };
+
+  const mayNotSubscribe = async (user: string, wanted: readonly string[]): Promise<void> => {
+    const seen = await violations(user, (connection) => {
+      for (const subject of wanted) connection.subscribe(subject, { callback: () => undefined });
+    });
+    expect(seen).toEqual(wanted.map((subject) => `subscription ${subject}`));
+  };
+
+  const mayPublish = async (user: string, wanted: readonly string[]): Promise<void> => {
+    const seen = await violations(user, (connection) => {
+      for (const subject of wanted) connection.publish(subject, 'x');
+    });
+    expect(seen).toEqual([]);
+  };
+
+  it('a worker speaks as itself only: no Raft, no leader, no other worker', async () => {
+    await mayNotPublish('worker-w1', [
+      names.raft(r1, r2),
+      names.beacon(r1),
+      names.endpoints(r1),
+      names.specs(r1),
+      names.command(w2, r1),
+      names.command(w1, r1),
+      names.notice(w2, r1),
+      names.query(w2, r1),
+      names.lead(7, 'heartbeat', w2),
+      names.lead(7, 'report', dp1),
+      names.lead(7, 'demand', w1),
+      `_INBOX_replica-r1.stolen`,
+      `baton.other-cluster.lead.7.heartbeat.w1`,
+    ]);
+    await mayPublish('worker-w1', [names.lead(7, 'heartbeat', w1)]);
+  });
+
+  it('a worker hears beacons and its own commands only', async () => {
+    await mayNotSubscribe('worker-w1', [
+      names.raftInbox(r1),
+      names.leadInbox(7),
+      names.commandInbox(w2),
+      names.allEndpoints,
+      names.allSpecs,
+      '_INBOX_worker-w2.>',
+      '>',
+      '$SYS.>',
+    ]);
+  });
+
+  it('a data plane reports as itself only', async () => {
+    await mayNotPublish('data-plane-dp1', [
+      names.raft(r1, r2),
+      names.beacon(r1),
+      names.endpoints(r1),
+      names.lead(7, 'heartbeat', w1),
+      names.lead(7, 'report', dp2),
+      names.command(w1, r1),
+    ]);
+    await mayNotSubscribe('data-plane-dp1', [
+      names.raftInbox(r1),
+      names.leadInbox(7),
+      names.commandInbox(w1),
+    ]);
+    await mayPublish('data-plane-dp1', [
+      names.lead(7, 'report', dp1),
+      names.lead(7, 'demand', dp1),
+      names.lead(7, 'lookup', dp1),
+      names.lead(7, 'pull', dp1),
+    ]);
+  });
+
+  it('a replica speaks as itself only, and reads only its own Raft mail', async () => {
+    await mayNotPublish('replica-r1', [
+      names.raft(r2, r2),
+      names.beacon(r2),
+      names.endpoints(r2),
+      names.command(w1, r2),
+      names.lead(7, 'heartbeat', w1),
+    ]);
+    await mayNotSubscribe('replica-r1', [names.raftInbox(r2), '>']);
+    await mayPublish('replica-r1', [
+      names.raft(r2, r1),
+      names.beacon(r1),
+      names.endpoints(r1),
+      names.specs(r1),
+      names.command(w1, r1),
+    ]);
+  });
+
+  it('the system user hears of connections that end, and can publish nothing', async () => {
+    await mayNotPublish('system', [names.beacon(r1), names.raft(r1, r2)]);
+    const system = await as('system');
+    const users: string[] = [];
+    system.subscribe('$SYS.ACCOUNT.*.DISCONNECT', {
+      callback: (_error, message) => {
+        users.push(message.json<{ client: { user: string } }>().client.user);
+      },
+    });
+    await system.flush();
+    await (await as('worker-w2')).close();
+    await until('the advisory', () => users.includes('worker-w2'));
+  });
+
+  it('answers every request that the protocol has, and tells a missing subscriber at once', async () => {
+    const [replica, other, worker, plane] = await Promise.all([
+      as('replica-r1'),
+      as('replica-r2'),
+      as('worker-w1'),
+      as('data-plane-dp1'),
+    ]);
+    const echo = (connection: NatsConnection, subject: string): void => {
+      connection.subscribe(subject, { callback: (_error, message) => void message.respond(message.data) });
+    };
+    echo(replica, names.raftInbox(r1));
+    echo(replica, names.leadInbox(7));
+    echo(worker, names.noticeInbox(w1));
+    echo(worker, names.queryInbox(w1));
+    await Promise.all([replica.flush(), worker.flush()]);
+    const asks: readonly (readonly [NatsConnection, string])[] = [
+      [other, names.raft(r1, r2)],
+      [plane, names.lead(7, 'lookup', dp1)],
+      [plane, names.lead(7, 'demand', dp1)],
+      [plane, names.lead(7, 'pull', dp1)],
+      [replica, names.notice(w1, r1)],
+      [replica, names.query(w1, r1)],
+    ];
+    for (const [connection, subject] of asks) {
+      for (let again = 0; again < 3; again++)
+        expect((await connection.request(subject, 'ping', { timeout: 5_000 })).string()).toBe('ping');
+    }
+    await expect(replica.request(names.raft(r2, r1), '', { timeout: 5_000 })).rejects.toThrow(
+      /no responders/i,
+    );
+    await expect(plane.request(names.lead(8, 'lookup', dp1), '', { timeout: 5_000 })).rejects.toThrow(
+      /no responders/i,
+    );
+  });
+});
