@@ -9,6 +9,7 @@ import type { FunctionName } from '../lib/ids.ts';
 import { Dispatcher, DISPATCHER_DEFAULTS } from '../core/dispatch/dispatcher.ts';
 import type { Incarnation } from '../core/model/fence.ts';
 import type { FunctionRecord } from '../core/model/function.ts';
+import type { Endpoint } from '../core/model/sandbox.ts';
 import type { InboundRequest } from '../ports/http-front.ts';
 import type { Timer } from '../ports/system.ts';
 import { subjects } from '../wire/subjects.ts';
@@ -154,6 +155,11 @@ export class DataPlane {
 
   get isReady(): boolean {
     return !this.#stopping && this.#tables.synced;
+  }
+
+  /** The endpoint table as it is here. */
+  get endpoints(): readonly Endpoint[] {
+    return this.#tables.endpoints.endpoints();
   }
 
   /** Lets what runs finish, for as long as the configuration says. */

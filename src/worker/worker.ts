@@ -10,7 +10,7 @@ import type { Refusal, WorkerEffect } from '../core/worker/types.ts';
 import { WorkerCore } from '../core/worker/worker-core.ts';
 import type { CreateSandbox } from '../core/model/command.ts';
 import { NO_FENCE } from '../core/model/fence.ts';
-import type { StartStage } from '../core/model/sandbox.ts';
+import type { SandboxStatus, StartStage } from '../core/model/sandbox.ts';
 import type { BusMessage, BusSubscription } from '../ports/bus.ts';
 import type { Timer } from '../ports/system.ts';
 import { decodeBeacon } from '../wire/broadcast-codec.ts';
@@ -51,9 +51,9 @@ export class Worker {
     this.#subjects = subjects(config.cluster);
   }
 
-  /** Sandboxes that are here, of whatever state. */
-  get sandboxCount(): number {
-    return this.#core?.sandboxes.size ?? 0;
+  /** The truth about this worker's sandboxes. */
+  get sandboxes(): readonly SandboxStatus[] {
+    return [...(this.#core?.sandboxes.values() ?? [])];
   }
 
   /** @throws BatonError when its file cannot be read or written */

@@ -1,0 +1,157 @@
+/** Users: they register versions of functions, call them, and remember what they were promised. */
+import { createHash } from 'node:crypto';
+import { documentToWire } from '../../src/api/document.ts';
+import { parseFunctionDocument, toFunctionDocument } from '../../src/api/spec.ts';
+import { isBatonError } from '../../src/lib/errors.ts';
+import { digest, type Digest } from '../../src/lib/ids.ts';
+import type { Prng } from '../../src/lib/prng.ts';
+import type { PutFunctionReply } from '../../src/wire/gen/baton/api/v1/api.ts';
+import { SimProcess } from './process.ts';
+import type { SimDataPlane, World } from './world.ts';
+
+export const ARTIFACT: Digest = digest(createHash('sha256').update('simulated').digest('hex'));
+
+export interface Registered {
+  readonly name: string;
+  /** The last version that anybody tried to register. */
+  attempted: number;
+  /** The last version that was acknowledged. */
+  acknowledged: number;
+  /** …and that every data plane confirmed: nothing older may answer a request that is sent from now on. */
+  confirmed: number;
+}
+
+export interface CallCounts {
+  sent: number;
+  ok: number;
+  failed: number;
+}
+
+export class Clients {
+  readonly functions: readonly Registered[];
+  readonly calls: CallCounts = { sent: 0, ok: 0, failed: 0 };
+  readonly #world: World;
+  readonly #random: Prng;
+  readonly #process: SimProcess;
+  running = true;
+
+  constructor(world: World) {
+    this.#world = world;
+    this.#random = world.random.fork('clients');
+    this.#process = new SimProcess('client', world.scheduler);
+    this.functions = Array.from({ length: world.options.functions }, (_, i) => ({
+      name: `fn-${i + 1}`,
+      attempted: 0,
+      acknowledged: 0,
+      confirmed: 0,
+    }));
+  }
+
+  start(): void {
+    for (const fn of this.functions) {
+      void this.#writer(fn);
+      void this.#caller(fn);
+    }
+  }
+
+  #sleep(ms: number): Promise<void> {
+    return new Promise((resolve) => void this.#process.clock.after(ms, resolve));
+  }
+
+  async #writer(fn: Registered): Promise<void> {
+    while (this.running) {
+      await this.register(fn);
+      await this.#sleep(200 + this.#random.below(1_500));
+    }
+  }
+
+  /** Tries until it is acknowledged or `running` ends, always under the same request id. */
+  async register(fn: Registered): Promise<void> {
+    const version = ++fn.attempted;
+    const spec = parseFunctionDocument({
+      name: fn.name,
+      artifact: ARTIFACT,
+      entry: 'index.mjs',
+      env: { VERSION: String(version) },
+      stableWindowMs: 2_000,
+      min: 1,
+    });
+    let requestId: string | undefined;
+    while (this.running || version === 1) {
+      const [replica] = this.#shuffle(this.#world.alive(this.#world.replicas));
+      if (replica?.service !== undefined && replica.controlPlane?.isReady() === true) {
+        requestId ??= `${replica.controlPlane.raft().commit}-${fn.name}-${version}`;
+        const request = {
+          function: documentToWire(toFunctionDocument(spec)),
+          requestId,
+          ifGeneration: undefined,
+          trial: this.#random.below(3) === 0,
+        };
+        const outcome = await Promise.race([
+          replica.service.call('putFunction', request, false).then(
+            (reply) => ({ reply }),
+            (error: unknown) => ({ error }),
+          ),
+          this.#sleep(4_000).then(() => undefined),
+        ]);
+        if (outcome !== undefined && 'reply' in outcome)
+          return this.#acknowledged(fn, version, outcome.reply);
+        if (outcome !== undefined && isBatonError(outcome.error, 'request-expired')) return;
+      }
+      await this.#sleep(50 + this.#random.below(200));
+    }
+  }
+
+  #acknowledged(fn: Registered, version: number, reply: PutFunctionReply): void {
+    fn.acknowledged = Math.max(fn.acknowledged, version);
+    if (reply.laggards.length === 0) fn.confirmed = Math.max(fn.confirmed, version);
+    this.#world.tell(
+      `${fn.name} version ${version} acknowledged, generation ${reply.generation}${reply.laggards.length === 0 ? '' : `, laggards ${reply.laggards.join(' ')}`}`,
+    );
+  }
+
+  async #caller(fn: Registered): Promise<void> {
+    while (this.running) {
+      if (fn.acknowledged > 0) void this.call(fn);
+      await this.#sleep(20 + this.#random.below(60));
+    }
+  }
+
+  /** @returns true when the function itself answered */
+  async call(fn: Registered, through: SimDataPlane | undefined = undefined): Promise<boolean> {
+    const plane = through ?? this.#shuffle(this.#world.alive(this.#world.planes))[0];
+    if (plane?.plane === undefined) return false;
+    const atLeast = fn.confirmed;
+    this.calls.sent++;
+    const answer = await Promise.race([
+      new Promise<{ status: number; body: string }>((resolve) => {
+        plane.front.send(`/function/${fn.name}`, [], resolve);
+      }),
+      this.#sleep(15_000).then(() => undefined),
+    ]);
+    if (answer?.status !== 200) {
+      this.calls.failed++;
+      return false;
+    }
+    this.calls.ok++;
+    const { name, version, sandbox } = JSON.parse(answer.body) as {
+      name: string;
+      version: string;
+      sandbox: string;
+    };
+    if (name !== fn.name) this.#world.violation(`R7: ${fn.name} was answered by ${sandbox} of ${name}`);
+    // A data plane that was down when the update was confirmed was no live one, and knows no better.
+    if (Number(version) < atLeast && plane.process?.alive === true)
+      this.#world.violation(
+        `${fn.name}: version ${version} answered a request sent after version ${atLeast} was confirmed`,
+      );
+    return true;
+  }
+
+  #shuffle<T>(list: readonly T[]): T[] {
+    return list
+      .map((item) => ({ item, at: this.#random.uint32() }))
+      .sort((a, b) => a.at - b.at)
+      .map(({ item }) => item);
+  }
+}

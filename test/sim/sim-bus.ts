@@ -1,0 +1,209 @@
+/**
+ * Core NATS as it behaves: at most once, in order per connection, "no responders" where nobody subscribes, nothing while
+ * disconnected; and with the faults that a network adds. Messages cross processes after a delay drawn from the seed.
+ */
+import { assert } from '../../src/lib/assert.ts';
+import { BatonError } from '../../src/lib/errors.ts';
+import { limits } from '../../src/lib/limits.ts';
+import type { Prng } from '../../src/lib/prng.ts';
+import type { Bus, BusMessage, BusStatus, BusSubscription } from '../../src/ports/bus.ts';
+import { subjectMatches } from '../../src/adapters/memory-bus/broker.ts';
+import type { SimProcess } from './process.ts';
+import type { Scheduler } from './scheduler.ts';
+import type { Trace } from './trace.ts';
+
+export interface NetworkFaults {
+  /** Of messages between processes. */
+  lossPct: number;
+  /** Multiplies delays. */
+  slowness: number;
+}
+
+interface Subscription {
+  readonly tokens: readonly string[];
+  readonly connection: Connection;
+  readonly handler: (message: BusMessage) => void;
+}
+
+interface Connection {
+  readonly user: string;
+  readonly process: SimProcess;
+  readonly listeners: Set<(status: BusStatus) => void>;
+  readonly peers: Set<(user: string) => void>;
+  /** Last delivery by sender: order holds per connection. */
+  readonly lastMs: Map<string, number>;
+  status: BusStatus;
+}
+
+export class SimNetwork {
+  readonly faults: NetworkFaults = { lossPct: 0, slowness: 1 };
+  readonly #scheduler: Scheduler;
+  readonly #random: Prng;
+  readonly #trace: Trace;
+  /** By first token path, to find subscribers without looking at all. */
+  readonly #subscriptions = new Set<Subscription>();
+  readonly #connections = new Set<Connection>();
+  /** "a>b": nothing goes from a to b. */
+  readonly #cut = new Set<string>();
+  #inboxes = 0;
+  onMessage: (from: string, subject: string, payload: Uint8Array) => void = () => undefined;
+
+  constructor(scheduler: Scheduler, random: Prng, trace: Trace) {
+    this.#scheduler = scheduler;
+    this.#random = random;
+    this.#trace = trace;
+  }
+
+  cut(from: string, to: string): void {
+    this.#cut.add(`${from}>${to}`);
+  }
+
+  heal(): void {
+    this.#cut.clear();
+    this.faults.lossPct = 0;
+    this.faults.slowness = 1;
+  }
+
+  isCut(from: string, to: string): boolean {
+    return this.#cut.has(`${from}>${to}`);
+  }
+
+  /** The process loses its connections to the server, and has them back later. */
+  disconnect(process: SimProcess, forMs: number): void {
+    for (const connection of this.#connections)
+      if (connection.process === process) this.#setUp(connection, false);
+    this.#scheduler.after(forMs, () => {
+      for (const connection of this.#connections)
+        if (connection.process === process) this.#setUp(connection, true);
+    });
+  }
+
+  #setUp(connection: Connection, up: boolean): void {
+    if (connection.status.up === up || !connection.process.alive) return;
+    connection.status = { up, upSinceMs: this.#scheduler.nowMs, server: up ? 'n1' : '' };
+    for (const listener of connection.listeners) listener(connection.status);
+    if (!up) this.#tellPeers(connection.user);
+  }
+
+  #tellPeers(user: string): void {
+    this.#scheduler.after(1 + this.#random.float() * 4, () => {
+      for (const connection of this.#connections)
+        if (connection.status.up && connection.process.alive) for (const hear of connection.peers) hear(user);
+    });
+  }
+
+  connect(process: SimProcess, user: string): Bus {
+    const connection: Connection = {
+      user,
+      process,
+      listeners: new Set(),
+      peers: new Set(),
+      lastMs: new Map(),
+      status: { up: true, upSinceMs: this.#scheduler.nowMs, server: 'n1' },
+    };
+    this.#connections.add(connection);
+    const own = new Set<Subscription>();
+    process.onExit(() => {
+      for (const subscription of own) this.#subscriptions.delete(subscription);
+      this.#connections.delete(connection);
+      this.#tellPeers(user);
+    });
+    const subscribe = (subject: string, handler: (message: BusMessage) => void): BusSubscription => {
+      const subscription: Subscription = { tokens: subject.split('.'), connection, handler };
+      this.#subscriptions.add(subscription);
+      own.add(subscription);
+      return {
+        unsubscribe: () => {
+          this.#subscriptions.delete(subscription);
+          own.delete(subscription);
+        },
+      };
+    };
+    return {
+      publish: (subject, payload, reply = '') => {
+        assert(payload.length <= limits.messageBytes, 'the message is over the limit');
+        if (connection.status.up && process.alive) this.#publish(connection, subject, payload, reply);
+      },
+      subscribe,
+      request: (subject, payload, timeoutMs) =>
+        this.#request(connection, subscribe, subject, payload, timeoutMs),
+      flush: () => Promise.resolve(),
+      status: () => connection.status,
+      onStatus: (handler) => {
+        connection.listeners.add(handler);
+        return { unsubscribe: () => connection.listeners.delete(handler) };
+      },
+      onPeerDisconnect: (handler) => {
+        connection.peers.add(handler);
+        return { unsubscribe: () => connection.peers.delete(handler) };
+      },
+      close: () => {
+        for (const subscription of own) this.#subscriptions.delete(subscription);
+        this.#connections.delete(connection);
+        return Promise.resolve();
+      },
+    };
+  }
+
+  /** @returns how many connections are subscribed, whether or not they will get it */
+  #publish(from: Connection, subject: string, payload: Uint8Array, reply: string): number {
+    this.onMessage(from.process.id, subject, payload);
+    const tokens = subject.split('.');
+    let interested = 0;
+    for (const subscription of this.#subscriptions) {
+      const to = subscription.connection;
+      if (!to.status.up || !subjectMatches(subscription.tokens, tokens)) continue;
+      interested++;
+      const isLost =
+        this.isCut(from.process.id, to.process.id) || this.#random.float() * 100 < this.faults.lossPct;
+      if (isLost) continue;
+      const dueMs = Math.max(this.#scheduler.nowMs + this.#delayMs(), to.lastMs.get(from.user) ?? 0);
+      to.lastMs.set(from.user, dueMs);
+      this.#scheduler.after(dueMs - this.#scheduler.nowMs, () => {
+        if (!to.process.alive || !to.status.up || !this.#subscriptions.has(subscription)) return;
+        this.#trace.message(this.#scheduler.nowMs, from.process.id, subject, payload);
+        subscription.handler({ subject, payload, reply });
+      });
+    }
+    return interested;
+  }
+
+  /** Mostly a fraction of a millisecond; now and then much more. */
+  #delayMs(): number {
+    const { slowness } = this.faults;
+    const isOutlier = this.#random.float() < 0.005;
+    return slowness * (isOutlier ? 5 + this.#random.float() * 40 : 0.15 + this.#random.float() * 0.5);
+  }
+
+  #request(
+    from: Connection,
+    subscribe: (subject: string, handler: (message: BusMessage) => void) => BusSubscription,
+    subject: string,
+    payload: Uint8Array,
+    timeoutMs: number,
+  ): Promise<BusMessage> {
+    if (!from.status.up) return Promise.reject(new BatonError('disconnected', 'the bus is not connected'));
+    return new Promise((resolve, reject) => {
+      const inbox = `_INBOX_${from.user}.${++this.#inboxes}`;
+      const end = (): void => {
+        timer.cancel();
+        answer.unsubscribe();
+      };
+      const answer = subscribe(inbox, (message) => {
+        end();
+        resolve(message);
+      });
+      const timer = from.process.clock.after(timeoutMs, () => {
+        end();
+        reject(new BatonError('timeout', `no answer on ${subject} in ${timeoutMs} ms`));
+      });
+      if (this.#publish(from, subject, payload, inbox) > 0) return;
+      // The server says so itself, over the connection that asked.
+      from.process.clock.after(this.#delayMs(), () => {
+        if (!from.status.up) return;
+        end();
+        reject(new BatonError('no-responders', `nobody subscribes to ${subject}`));
+      });
+    });
+  }
+}

@@ -1,0 +1,347 @@
+/** The simulated cluster: production roles, simulated ports. What outlives a process (disks, files) lives here. */
+import { ApiService } from '../../src/api/service.ts';
+import { controlPlaneDefaults } from '../../src/control-plane/config.ts';
+import { ControlPlane } from '../../src/control-plane/control-plane.ts';
+import { DATA_PLANE_DEFAULTS } from '../../src/data-plane/config.ts';
+import { DataPlane } from '../../src/data-plane/data-plane.ts';
+import { SimulatedRuntime } from '../../src/adapters/runtimes/simulated/simulated.ts';
+import { BatonError, explain } from '../../src/lib/errors.ts';
+import { clusterId, dataPlaneId, replicaId, workerId, type ClusterId } from '../../src/lib/ids.ts';
+import { prng, type Prng } from '../../src/lib/prng.ts';
+import type { Logger } from '../../src/ports/system.ts';
+import type { WorkerState } from '../../src/ports/worker-state.ts';
+import { workerDefaults } from '../../src/worker/config.ts';
+import { Worker } from '../../src/worker/worker.ts';
+import type { SimOptions } from './options.ts';
+import { SimProcess } from './process.ts';
+import { Scheduler } from './scheduler.ts';
+import { SimNetwork } from './sim-bus.ts';
+import { SimArtifactPeers, SimArtifactStore, SimDisk, SimLogStore } from './sim-disk.ts';
+import { SimFront, SimUpstream, type Served } from './sim-http.ts';
+import { Trace } from './trace.ts';
+
+export interface SimReplica {
+  readonly id: string;
+  readonly disk: SimDisk;
+  process: SimProcess | undefined;
+  controlPlane: ControlPlane | undefined;
+  service: ApiService | undefined;
+  /** Highest term that it ever put into a message: it must never be below it again. */
+  shownTerm: number;
+}
+
+export interface SimWorker {
+  readonly id: string;
+  state: WorkerState | undefined;
+  process: SimProcess | undefined;
+  worker: Worker | undefined;
+}
+
+export interface SimDataPlane {
+  readonly id: string;
+  tables: Uint8Array | undefined;
+  process: SimProcess | undefined;
+  plane: DataPlane | undefined;
+  front: SimFront;
+}
+
+const CLUSTER: ClusterId = clusterId('sim');
+const http = (id: string): string => `http://${id}`;
+
+export class World {
+  readonly options: SimOptions;
+  readonly scheduler: Scheduler = new Scheduler();
+  readonly trace: Trace = new Trace();
+  readonly random: Prng;
+  readonly network: SimNetwork;
+  readonly replicas: readonly SimReplica[];
+  readonly workers: readonly SimWorker[];
+  readonly planes: readonly SimDataPlane[];
+  /** Running sandboxes by address. */
+  readonly served: Map<string, Served & { readonly process: SimProcess }> = new Map();
+  /** Every sandbox that was ever started: a create command starts one sandbox, once (R3). */
+  readonly started: Set<string> = new Set();
+  readonly violations: string[] = [];
+  #lives = 0;
+
+  constructor(options: SimOptions) {
+    this.options = options;
+    this.random = prng(options.seed);
+    this.network = new SimNetwork(this.scheduler, this.random.fork('network'), this.trace);
+    const ids = (prefix: string, count: number): string[] =>
+      Array.from({ length: count }, (_, i) => `${prefix}${i + 1}`);
+    this.replicas = ids('r', options.replicas).map((id) => ({
+      id,
+      disk: new SimDisk(options.lyingDisks),
+      process: undefined,
+      controlPlane: undefined,
+      service: undefined,
+      shownTerm: 0,
+    }));
+    this.workers = ids('w', options.workers).map((id) => ({
+      id,
+      state: undefined,
+      process: undefined,
+      worker: undefined,
+    }));
+    this.planes = ids('dp', options.dataPlanes).map((id) => ({
+      id,
+      tables: undefined,
+      process: undefined,
+      plane: undefined,
+      front: new SimFront(),
+    }));
+  }
+
+  get nowMs(): number {
+    return this.scheduler.nowMs;
+  }
+
+  tell(text: string): void {
+    this.trace.tell(this.nowMs, text);
+  }
+
+  violation(text: string): void {
+    this.tell(`VIOLATION ${text}`);
+    this.violations.push(`${(this.nowMs / 1_000).toFixed(3)}: ${text}`);
+  }
+
+  /** A life's own stream of randomness: what another process draws does not shift it. */
+  #life(id: string): { process: SimProcess; random: Prng; nonce: number } {
+    const life = ++this.#lives;
+    return {
+      process: new SimProcess(id, this.scheduler),
+      random: this.random.fork(`${id}/${life}`),
+      nonce: life,
+    };
+  }
+
+  #logger(id: string): Logger {
+    const say = (fields: Readonly<Record<string, unknown>>, message: string): void => {
+      const { error } = fields;
+      this.tell(`${id}: ${message}${error === undefined ? '' : ` (${String(error)})`}`);
+    };
+    const logger: Logger = {
+      debug: () => undefined,
+      info: () => undefined,
+      warn: say,
+      error: say,
+      child: () => logger,
+    };
+    return logger;
+  }
+
+  #fatal(id: string, process: SimProcess): (error: Error) => void {
+    return (error) => {
+      this.violation(`${id} cannot go on: ${explain(error)}`);
+      process.kill();
+    };
+  }
+
+  bootstrap(): void {
+    for (const { id, disk } of this.replicas) {
+      const identity = {
+        cluster: CLUSTER,
+        replica: replicaId(id),
+        epoch: 1,
+        incarnationMs: 0,
+        voter: true,
+        votesAboveTerm: 0,
+      };
+      disk.log = { ...disk.log, identity };
+    }
+  }
+
+  startReplica(replica: SimReplica): void {
+    if (replica.process?.alive === true) return;
+    const { process, random, nonce } = this.#life(replica.id);
+    const members = this.replicas.map(({ id }) => ({ id: replicaId(id), grpc: `${id}:1`, http: http(id) }));
+    const disks = new Map(this.replicas.map(({ id, disk }) => [http(id), disk]));
+    const controlPlane = new ControlPlane(
+      { ...controlPlaneDefaults, cluster: CLUSTER, replica: replicaId(replica.id), members },
+      {
+        clock: process.clock,
+        random,
+        raftBus: this.network.connect(process, `replica-${replica.id}`),
+        bus: this.network.connect(process, `replica-${replica.id}`),
+        store: new SimLogStore(replica.disk, process, random.fork('disk')),
+        artifacts: new SimArtifactStore(replica.disk),
+        peers: new SimArtifactPeers(disks, (address) => this.#reaches(replica.id, address)),
+        logger: this.#logger(replica.id),
+        nonce,
+        onFatal: this.#fatal(replica.id, process),
+      },
+    );
+    replica.process = process;
+    replica.controlPlane = controlPlane;
+    replica.service = new ApiService(
+      controlPlane,
+      (member, method, request, timeoutMs) =>
+        this.#forward(replica.id, process, member.id, method, request, timeoutMs),
+      process.clock,
+      { pid: nonce, version: 'sim', leaderWaitMs: 3_000, peerTimeoutMs: 500 },
+    );
+    controlPlane.start().then(
+      () => {
+        const { term } = controlPlane.raft();
+        if (replica.disk.log.identity?.voter === true && term < replica.shownTerm)
+          this.violation(
+            `${replica.id} comes back in term ${term} after it spoke in term ${replica.shownTerm}`,
+          );
+        return undefined;
+      },
+      (error: unknown) => this.violation(`${replica.id} does not start: ${explain(error)}`),
+    );
+  }
+
+  #reaches(from: string, address: string): boolean {
+    const to = this.replicas.find(({ id }) => http(id) === address);
+    return (
+      to?.process?.alive === true && !this.network.isCut(from, to.id) && !this.network.isCut(to.id, from)
+    );
+  }
+
+  /** One hop between replicas, as gRPC would do it: lost when either end dies or the network is cut. */
+  #forward(
+    from: string,
+    process: SimProcess,
+    to: string,
+    method: Parameters<ApiService['call']>[0],
+    request: unknown,
+    timeoutMs: number,
+  ): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const target = this.replicas.find(({ id }) => id === to);
+      const fail = (): void => reject(new BatonError('disconnected', 'the replica cannot be reached'));
+      process.clock.after(timeoutMs, () => reject(new BatonError('timeout', 'no answer in time')));
+      process.clock.after(0.5, () => {
+        const other = target?.process;
+        if (other?.alive !== true || target?.service === undefined || this.network.isCut(from, to))
+          return fail();
+        other.onExit(() => void process.clock.after(0.5, fail));
+        target.service.call(method, request as never, true).then(
+          (reply) => void process.clock.after(0.5, () => resolve(reply)),
+          (error: Error) => void process.clock.after(0.5, () => reject(error)),
+        );
+      });
+    });
+  }
+
+  startWorker(entry: SimWorker): void {
+    if (entry.process?.alive === true) return;
+    const { process, random, nonce } = this.#life(entry.id);
+    const own = new Set<string>();
+    const remove = (address: string): void => {
+      this.served.delete(address);
+      own.delete(address);
+    };
+    process.onExit(() => {
+      for (const address of own) remove(address);
+    });
+    const worker = new Worker(
+      {
+        ...workerDefaults,
+        cluster: CLUSTER,
+        id: workerId(entry.id),
+        capacity: { cpuMillis: 64_000, memoryMiB: 65_536, sandboxes: 256 },
+      },
+      {
+        clock: process.clock,
+        random,
+        bus: this.network.connect(process, `worker-${entry.id}`),
+        runtime: new SimulatedRuntime({
+          startMs: this.options.startMs,
+          drainMs: 3,
+          clock: process.clock,
+          random: random.fork('runtime'),
+          server: {
+            open: ({ sandbox, spec }) => {
+              if (this.started.has(sandbox)) this.violation(`R3: sandbox ${sandbox} was started twice`);
+              this.started.add(sandbox);
+              const address = `unix:/sim/${sandbox}`;
+              const version = spec.env.find(({ name }) => name === 'VERSION')?.value ?? '';
+              const takesMs = 1 + random.float() * 4;
+              this.served.set(address, {
+                body: JSON.stringify({ name: spec.name, version, sandbox }),
+                takesMs,
+                process,
+              });
+              own.add(address);
+              return Promise.resolve(address);
+            },
+            close: (sandbox) => remove(`unix:/sim/${sandbox}`),
+            closeAll: () => Promise.resolve(),
+          },
+        }),
+        artifacts: { ensure: () => Promise.resolve(''), forget: () => Promise.resolve() },
+        state: {
+          load: () => Promise.resolve(entry.state),
+          save: (state) =>
+            new Promise((resolve) => {
+              process.clock.after(0.5 + random.float(), () => {
+                entry.state = state;
+                resolve();
+              });
+            }),
+        },
+        logger: this.#logger(entry.id),
+        nonce,
+        onFatal: this.#fatal(entry.id, process),
+      },
+    );
+    entry.process = process;
+    entry.worker = worker;
+    void worker.start();
+  }
+
+  startPlane(entry: SimDataPlane): void {
+    if (entry.process?.alive === true) return;
+    const { process, random } = this.#life(entry.id);
+    const front = new SimFront();
+    const plane = new DataPlane(
+      {
+        ...DATA_PLANE_DEFAULTS,
+        cluster: CLUSTER,
+        id: dataPlaneId(entry.id),
+        caller: { host: entry.id, port: 80 },
+        peer: { host: entry.id, port: 81 },
+        peerToken: 'peer-token-of-the-simulator',
+      },
+      {
+        clock: process.clock,
+        random,
+        bus: this.network.connect(process, `data-plane-${entry.id}`),
+        front,
+        peerFront: new SimFront(),
+        upstream: new SimUpstream(process, random.fork('upstream'), (address) => {
+          const served = this.served.get(address);
+          return served?.process.alive === true ? served : undefined;
+        }),
+        tableFile: {
+          load: () => Promise.resolve(entry.tables),
+          save: (content) => {
+            entry.tables = content;
+            return Promise.resolve();
+          },
+        },
+        logger: this.#logger(entry.id),
+      },
+    );
+    entry.process = process;
+    entry.plane = plane;
+    entry.front = front;
+    void plane.start();
+  }
+
+  /** Who leads, by its own word, if anybody does. */
+  leader(): SimReplica | undefined {
+    return this.replicas.find(
+      ({ process, controlPlane }) =>
+        process?.alive === true && controlPlane?.isReady() === true && controlPlane.leader().kind === 'self',
+    );
+  }
+
+  alive<T extends { readonly process: SimProcess | undefined }>(list: readonly T[]): T[] {
+    return list.filter(({ process }) => process?.alive === true);
+  }
+}
