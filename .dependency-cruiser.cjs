@@ -39,10 +39,20 @@ module.exports = {
         'the same role code runs in production and in the simulator',
       ),
     ),
-    rule('api-is-a-service-layer', api, [core, lib, wire, ports], 'it sees the control plane through its backend'),
+    rule(
+      'api-is-a-service-layer',
+      api,
+      [core, lib, wire, ports],
+      'it sees the control plane through its backend',
+    ),
     rule('adapters-implement-ports', '^src/adapters/', [core, lib, wire, ports], 'and know no role'),
     rule('config-stands-alone', config, [lib], 'schemas of files'),
-    rule('cli-is-a-client', '^src/cli/', [`${api}client`, `${api}spec`, lib, config, cluster], 'it talks to the API'),
+    rule(
+      'cli-is-a-client',
+      '^src/cli/',
+      [`${api}client`, `${api}spec`, lib, config, cluster],
+      'it talks to the API',
+    ),
     {
       name: 'only-cli-imports-cluster',
       severity: 'error',
@@ -50,7 +60,12 @@ module.exports = {
       to: { path: cluster },
     },
     rule('cluster-spawns', cluster, [lib, config], 'it runs processes and imports none of their code'),
-    rule('chaos-is-an-outsider', '^chaos/', [cluster, `${api}client`, lib, config], 'it sees what a user sees'),
+    rule(
+      'chaos-is-an-outsider',
+      '^chaos/',
+      [cluster, `${api}client`, lib, config],
+      'it sees what a user sees',
+    ),
     {
       name: 'nothing-imports-tests',
       severity: 'error',

@@ -245,7 +245,8 @@ export class ControlPlane implements ControlPlaneBackend {
       });
     }
     const isRetry = await this.#refuseEarly(request);
-    const trial = request.trial && !isRetry ? await this.#trial(leadership, spec) : { sandbox: undefined, skipped: '' };
+    const trial =
+      request.trial && !isRetry ? await this.#trial(leadership, spec) : { sandbox: undefined, skipped: '' };
     let outcome: MetadataOutcome;
     try {
       outcome = await this.#propose({ kind: 'put-function', requestId, spec, ifGeneration });

@@ -93,7 +93,8 @@ class NatsBus implements Bus {
         if (!this.#closed) return connection;
         await connection.close();
       } catch (error) {
-        if (failures === 0) this.#logger.warn({ user, error: explain(error) }, 'bus not connected; trying on');
+        if (failures === 0)
+          this.#logger.warn({ user, error: explain(error) }, 'bus not connected; trying on');
         await new Promise<void>((resolve) => void this.#clock.after(REDIAL_MS, resolve));
       }
     }

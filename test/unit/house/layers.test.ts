@@ -16,13 +16,18 @@ function plant(files: Record<string, string>): string {
     mkdirSync(dirname(join(tree, path)), { recursive: true });
     writeFileSync(join(tree, path), text);
   }
-  for (const name of ['tsconfig.json', 'package.json', 'node_modules']) symlinkSync(join(root, name), join(tree, name));
+  for (const name of ['tsconfig.json', 'package.json', 'node_modules'])
+    symlinkSync(join(root, name), join(tree, name));
   try {
     const depcruise = join(root, 'node_modules/dependency-cruiser/bin/dependency-cruise.mjs');
-    return execFileSync(process.execPath, [depcruise, '--config', join(root, '.dependency-cruiser.cjs'), 'src'], {
-      cwd: tree,
-      encoding: 'utf8',
-    });
+    return execFileSync(
+      process.execPath,
+      [depcruise, '--config', join(root, '.dependency-cruiser.cjs'), 'src'],
+      {
+        cwd: tree,
+        encoding: 'utf8',
+      },
+    );
   } catch (error) {
     return (error as { stdout: string }).stdout;
   }
