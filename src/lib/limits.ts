@@ -34,6 +34,9 @@ export const limits = {
 
   logLineBytes: 16_384,
   logBytesPerSandbox: 262_144,
+  /** Last output of a sandbox that ended, as it travels with the news of its end. */
+  exitLogBytes: 32_768,
+  exitLogLines: 60,
   events: 2_000,
 
   raftInflightAppends: 64,
@@ -49,3 +52,4 @@ assert(
 assert(limits.commandBytes < limits.raftAppendBytes, 'one command must fit an append');
 assert(limits.envBytes < limits.commandBytes, 'an environment must fit a command');
 assert(limits.commandWindow < limits.commandBacklog, 'the backlog is behind the window');
+assert(limits.logLineBytes <= limits.exitLogBytes, 'the last words must fit one line at least');

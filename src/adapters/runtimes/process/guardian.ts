@@ -5,50 +5,66 @@
  *   G1  every process of a sandbox carries the mark in its environment, and inherits it to its children, also to those that
  *       leave their process group or session;
  *   G2  where a cgroup can be had, children that clear their environment are found there;
- *   G3  a life marks its own: the guardian of an earlier life cannot harm a later one.
+ *   G3  a life marks its own: the guardian of an earlier life cannot harm a later one, and no worker another's sandboxes.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
+import type { Logger } from '../../../ports/system.ts';
+import { cgroupMembers, cgroupsLike, makeCgroup, removeCgroup } from './cgroup.ts';
+import { killWhere } from './proc.ts';
 
 export const MARK = 'BATON_WORKER_LIFE';
 
-/** $1 mark, $2 cgroup folder or "", $3 folder of sockets. Ignores what a terminal sends to the whole group. */
+/**
+ * $1 mark, $2 cgroup folder or "", $3 folder of sockets. Ignores what a terminal sends to the whole group. A process between
+ * fork and exec does not carry its mark yet: only a second look that finds nothing is believed.
+ */
 const SCRIPT = `trap '' INT TERM HUP QUIT PIPE
-cat >/dev/null
-i=0
-while [ $i -lt 100 ]; do
+while read -r _; do :; done
+rounds=0
+quiet=0
+while [ $rounds -lt 200 ] && [ $quiet -lt 2 ]; do
+  rounds=$((rounds+1))
   pids=$(grep -lsz "^${MARK}=$1\\$" /proc/[0-9]*/environ 2>/dev/null | cut -d/ -f3)
   [ -n "$2" ] && pids="$pids $(cat "$2"/cgroup.procs 2>/dev/null)"
-  [ -z "$(echo $pids)" ] && break
-  kill -9 $pids 2>/dev/null
-  i=$((i+1))
+  if [ -z "$(echo $pids)" ]; then
+    quiet=$((quiet+1))
+    sleep 0.03 2>/dev/null || sleep 1
+  else
+    quiet=0
+    kill -9 $pids 2>/dev/null
+  fi
 done
 [ -n "$2" ] && rmdir "$2" 2>/dev/null
 rm -rf "$3"`;
 
+export interface GuardianOptions {
+  /** The worker's own: its hash is the part of the mark that lives share. */
+  readonly directory: string;
+  /** Removed at the end. */
+  readonly sockets: string;
+  readonly logger: Logger | undefined;
+}
+
 export class Guardian {
   /** Value of {@link MARK}: which worker directory, which life. */
   readonly mark: string;
+  readonly #options: GuardianOptions;
   readonly #directoryMark: string;
   readonly #cgroup: string | undefined;
-  readonly #shell: ChildProcess;
+  #shell: ChildProcess;
+  #isReleased = false;
+  /** Sandboxes whose remains the next walk over the processes looks for, and who waits for it. */
+  #wanted = new Set<string>();
+  #walk: Promise<void> | undefined;
 
-  constructor(directory: string, sockets: string) {
-    this.#directoryMark = createHash('sha256').update(resolve(directory)).digest('hex').slice(0, 16);
+  constructor(options: GuardianOptions) {
+    this.#options = options;
+    this.#directoryMark = createHash('sha256').update(resolve(options.directory)).digest('hex').slice(0, 16);
     this.mark = `${this.#directoryMark}.${randomBytes(6).toString('hex')}`;
-    this.#cgroup = makeCgroup(this.mark);
-    this.#shell = spawn('/bin/sh', ['-c', SCRIPT, 'baton-guardian', this.mark, this.#cgroup ?? '', sockets], {
-      stdio: ['pipe', 'ignore', 'ignore'],
-      detached: true,
-      cwd: '/',
-      env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin' },
-    });
-    this.#shell.on('error', () => undefined);
-    this.#shell.stdin?.on('error', () => undefined);
-    this.#shell.unref();
-    (this.#shell.stdin as unknown as { unref?: () => void } | null)?.unref?.();
+    this.#cgroup = makeCgroup(`baton-${this.mark}`);
+    this.#shell = this.#watch();
   }
 
   /** argv that runs `command` inside the cgroup, before its first instruction. */
@@ -59,70 +75,85 @@ export class Guardian {
   }
 
   /** Kills what an earlier life of this directory left behind, if its guardian was killed too. */
-  sweepEarlierLives(): void {
-    killMarked((environment) => {
-      const at = environment.indexOf(`${MARK}=${this.#directoryMark}.`);
-      return at !== -1 && !environment.startsWith(`${MARK}=${this.mark}`, at);
-    });
+  async sweepEarlierLives(): Promise<void> {
+    const earlier = (mark: string | undefined): boolean =>
+      mark !== undefined && mark.startsWith(`${this.#directoryMark}.`) && mark !== this.mark;
+    await killWhere((variable) => earlier(variable(MARK)));
+    for (const folder of cgroupsLike(`baton-${this.#directoryMark}.`)) {
+      if (folder === this.#cgroup) continue;
+      for (const pid of cgroupMembers(folder)) killOne(pid);
+      removeCgroup(folder);
+    }
   }
 
-  /** Kills every process of one sandbox, also those that left its process group. */
-  killSandbox(sandbox: string): void {
-    killMarked((environment) => environment.includes(`\0BATON_SANDBOX=${sandbox}\0`));
+  /**
+   * Kills every process of one sandbox, also those that left its process group. Calls while a walk goes on share the next
+   * one: many that end together cost two walks.
+   */
+  async sweepSandbox(sandbox: string): Promise<void> {
+    this.#wanted.add(sandbox);
+    const current = this.#walk;
+    if (current !== undefined) {
+      await current;
+      if (!this.#wanted.has(sandbox)) return;
+    }
+    this.#walk ??= this.#sweepWanted().finally(() => (this.#walk = undefined));
+    await this.#walk;
+  }
+
+  async #sweepWanted(): Promise<void> {
+    // Those that end in the same turn join.
+    await new Promise<void>((next) => setImmediate(next));
+    const wanted = this.#wanted;
+    this.#wanted = new Set();
+    await killWhere(
+      (variable) => wanted.has(variable('BATON_SANDBOX') ?? '') && variable(MARK) === this.mark,
+    );
   }
 
   /** The worker ends in good order: the shell sees the end of the pipe and does the rest. */
   async release(): Promise<void> {
-    if (this.#shell.exitCode !== null || this.#shell.pid === undefined) return;
+    this.#isReleased = true;
+    const shell = this.#shell;
+    if (shell.exitCode !== null || shell.signalCode !== null || shell.pid === undefined) return;
     await new Promise<void>((done) => {
-      this.#shell.once('exit', () => done());
-      this.#shell.ref();
-      this.#shell.stdin?.end();
+      shell.once('exit', () => done());
+      shell.ref();
+      shell.stdin?.end();
     });
   }
-}
 
-function killMarked(isMarked: (environment: string) => boolean): void {
-  for (let round = 0; round < 10; round++) {
-    let killed = 0;
-    for (const entry of listProcesses()) {
-      let environment: string;
-      try {
-        environment = `\0${readFileSync(`/proc/${entry}/environ`, 'latin1')}`;
-      } catch {
-        continue;
-      }
-      if (!isMarked(environment)) continue;
-      try {
-        process.kill(Number(entry), 'SIGKILL');
-        killed++;
-      } catch {
-        // It went by itself.
-      }
-    }
-    if (killed === 0) return;
+  #watch(): ChildProcess {
+    const shell = spawn(
+      '/bin/sh',
+      ['-c', SCRIPT, 'baton-guardian', this.mark, this.#cgroup ?? '', this.#options.sockets],
+      {
+        stdio: ['pipe', 'ignore', 'ignore'],
+        detached: true,
+        cwd: '/',
+        env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin' },
+      },
+    );
+    shell.once('error', (error) => {
+      this.#options.logger?.error({ error: error.message }, 'no guardian: sandboxes may outlive this worker');
+    });
+    shell.stdin?.on('error', () => undefined);
+    // A worker without a guardian would leave orphans; one that was killed is replaced.
+    shell.once('exit', () => {
+      if (this.#isReleased) return;
+      this.#options.logger?.warn({}, 'the guardian was killed; another takes its place');
+      this.#shell = this.#watch();
+    });
+    shell.unref();
+    (shell.stdin as unknown as { unref?: () => void } | null)?.unref?.();
+    return shell;
   }
 }
 
-function listProcesses(): string[] {
+function killOne(pid: number): void {
   try {
-    return readdirSync('/proc').filter((entry) => /^\d+$/.test(entry) && Number(entry) !== process.pid);
+    process.kill(pid, 'SIGKILL');
   } catch {
-    return [];
+    // It went by itself.
   }
-}
-
-/** v2's unified tree, or v1's pids controller; undefined where neither can be written. */
-function makeCgroup(mark: string): string | undefined {
-  for (const root of ['/sys/fs/cgroup/pids', '/sys/fs/cgroup/unified', '/sys/fs/cgroup']) {
-    const folder = join(root, `baton-${mark}`);
-    try {
-      readFileSync(join(root, 'cgroup.procs'));
-      mkdirSync(folder);
-    } catch {
-      continue;
-    }
-    return folder;
-  }
-  return undefined;
 }

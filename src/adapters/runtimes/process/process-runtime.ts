@@ -11,7 +11,8 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { BatonError } from '../../../lib/errors.ts';
+import { assert } from '../../../lib/assert.ts';
+import { BatonError, explain } from '../../../lib/errors.ts';
 import type { SandboxId } from '../../../lib/ids.ts';
 import type { StartStage } from '../../../core/model/sandbox.ts';
 import type {
@@ -21,37 +22,38 @@ import type {
   StartedSandbox,
   StartRequest,
 } from '../../../ports/sandbox-runtime.ts';
-import type { Clock, Random } from '../../../ports/system.ts';
+import type { Clock, Logger, Random } from '../../../ports/system.ts';
 import { Guardian, MARK } from './guardian.ts';
-import { eachLine } from './lines.ts';
-import { PortCursor } from './ports.ts';
-import type { FromShim, ToShim } from './protocol.ts';
-import { StemCells } from './stem-cells.ts';
+import { PortCursor, type PortRange } from './ports.ts';
+import { SandboxLife } from './sandbox-life.ts';
+import { StemCells, type Cell } from './stem-cells.ts';
 
 const START_TIMEOUT_MS = 10_000;
 const READY_POLL_MS = 5;
-const TAIL_LINES = 40;
 
 export interface ProcessRuntimeOptions {
   /** The worker's own directory: the port cursor lives here. */
   readonly directory: string;
   readonly stemCells: number;
-  /** For programs, and for all sandboxes when `host` is given. */
-  readonly ports: { readonly from: number; readonly to: number };
+  /** For programs, and for all sandboxes when `host` is given; no other worker of this host may have any of them. */
+  readonly ports: PortRange;
   /** Where data planes of other hosts reach this one; undefined: unix sockets and loopback. */
   readonly host: string | undefined;
   readonly clock: Clock;
   readonly random: Random;
+  readonly logger?: Logger;
+  /** From the call of start to the first accepted connection. */
+  readonly startTimeoutMs?: number;
 }
 
+/** What a sandbox has while it runs. */
 interface Running {
-  readonly id: SandboxId;
-  readonly child: ChildProcess;
-  readonly isProgram: boolean;
-  tail: string[];
-  killTimer: NodeJS.Timeout | undefined;
-  /** What ends it, where that is known better than by its exit code. */
-  why: string;
+  readonly life: SandboxLife;
+  /** Rejects when it ends: a start that waits for anything waits for this too. */
+  readonly ended: Promise<never>;
+  /** The shim of a JavaScript sandbox. */
+  cell: Cell | undefined;
+  port: number | undefined;
 }
 
 export function processRuntime(options: ProcessRuntimeOptions): SandboxRuntime {
@@ -63,22 +65,26 @@ class ProcessRuntime implements SandboxRuntime {
   readonly isolation = 'none; programs use the host’s network';
   readonly needsArtifacts = true;
   readonly #options: ProcessRuntimeOptions;
+  readonly #startTimeoutMs: number;
   readonly #sockets: string;
   readonly #guardian: Guardian;
   readonly #ports: PortCursor;
   readonly #cells: StemCells;
   readonly #running = new Map<SandboxId, Running>();
+  #isClosed = false;
   #onExit: (exit: SandboxExit) => void = () => undefined;
   #onLog: (line: LogLine) => void = () => undefined;
 
   constructor(options: ProcessRuntimeOptions) {
     this.#options = options;
+    this.#startTimeoutMs = options.startTimeoutMs ?? START_TIMEOUT_MS;
     mkdirSync(options.directory, { recursive: true });
     // Paths of sockets are limited to about a hundred bytes, and a sandbox's id may take 63 of them.
     const base = tmpdir().length > 20 ? '/tmp' : tmpdir();
     this.#sockets = mkdtempSync(join(base, 'baton-'));
-    this.#guardian = new Guardian(options.directory, this.#sockets);
-    this.#ports = new PortCursor(options.directory, options.ports, options.clock, options.random);
+    const { directory, logger } = options;
+    this.#guardian = new Guardian({ directory, sockets: this.#sockets, logger });
+    this.#ports = new PortCursor(directory, options.ports, options.clock, options.random);
     this.#cells = new StemCells({
       keep: options.stemCells,
       env: this.#cleanEnvironment(),
@@ -87,7 +93,7 @@ class ProcessRuntime implements SandboxRuntime {
   }
 
   async prepare(): Promise<void> {
-    this.#guardian.sweepEarlierLives();
+    await this.#guardian.sweepEarlierLives();
     await this.#cells.fill();
   }
 
@@ -99,103 +105,106 @@ class ProcessRuntime implements SandboxRuntime {
     this.#onLog = handler;
   }
 
-  start(request: StartRequest): Promise<StartedSandbox> {
-    return request.spec.runtime === 'javascript' ? this.#startModule(request) : this.#startProgram(request);
+  /** The exit of a start that fails is reported before its rejection, and both tell the same. */
+  async start(request: StartRequest): Promise<StartedSandbox> {
+    const running = this.#begin(request.sandbox);
+    const { life, ended } = running;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_resolve, reject) => {
+      const message = `the function did not ${request.spec.runtime === 'program' ? 'listen on $PORT' : 'load'} within ${this.#startTimeoutMs} ms`;
+      timer = setTimeout(() => reject(new BatonError('trial-failed', message)), this.#startTimeoutMs);
+    });
+    try {
+      const isModule = request.spec.runtime === 'javascript';
+      const work = isModule ? this.#startModule(request, running) : this.#startProgram(request, running);
+      return await Promise.race([work, ended, late]);
+    } catch (error) {
+      life.end(explain(error));
+      const { log } = await life.over;
+      const code = error instanceof BatonError ? error.code : 'trial-failed';
+      const message = error instanceof Error ? error.message : String(error);
+      throw new BatonError(code, message, { fields: { log } });
+    } finally {
+      clearTimeout(timer);
+      this.#cells.refill();
+    }
   }
 
-  async #startModule(request: StartRequest): Promise<StartedSandbox> {
+  #begin(id: SandboxId): Running {
+    assert(!this.#running.has(id), 'a sandbox is started once');
+    const { clock } = this.#options;
+    const life = new SandboxLife(id, {
+      clock,
+      onLog: (line) => this.#onLog(line),
+      sweep: (sandbox) => this.#guardian.sweepSandbox(sandbox),
+    });
+    const ended = life.over.then(({ reason }): never => {
+      const code = life.wasEnded ? 'canceled' : 'trial-failed';
+      throw new BatonError(code, `it ended while it started: ${reason}`);
+    });
+    ended.catch(() => undefined);
+    const running: Running = { life, ended, cell: undefined, port: undefined };
+    this.#running.set(id, running);
+    void this.#reportEnd(running);
+    if (this.#isClosed) life.end('the worker stopped');
+    return running;
+  }
+
+  async #reportEnd(running: Running): Promise<void> {
+    const exit = await running.life.over;
+    this.#running.delete(exit.sandbox);
+    rmSync(join(this.#sockets, exit.sandbox), { force: true });
+    if (running.port !== undefined) this.#ports.release(running.port);
+    this.#onExit(exit);
+  }
+
+  async #startModule(request: StartRequest, running: Running): Promise<StartedSandbox> {
     const { clock, host } = this.#options;
-    const beganMs = clock.now();
     const { sandbox, spec, generation, artifactDir } = request;
-    const port = host === undefined ? 0 : await this.#ports.take('0.0.0.0');
+    const beganMs = clock.now();
+    if (host !== undefined) await this.#takePort(running, '0.0.0.0');
+    if (running.life.isEnding) return running.ended;
     const path = join(this.#sockets, sandbox);
-    const { child, booted } = this.#cells.take();
-    const running = this.#adopt(sandbox, child, false);
-    const ready = this.#untilReady(child);
-    try {
-      await withTimeout(booted, START_TIMEOUT_MS);
-    } catch (cause) {
-      ready.catch(() => undefined);
-      this.#end(running, 'did not boot');
-      throw new BatonError('trial-failed', 'the sandbox did not boot', {
-        fields: { log: running.tail.join('\n') },
-        cause,
-      });
-    }
+    const cell = this.#cells.take();
+    running.cell = cell;
+    running.life.adopt(cell.child);
+    await cell.booted.catch(() => running.ended);
     const bootedMs = clock.now();
-    const message: ToShim = {
+    cell.send({
       kind: 'start',
       module: join(artifactDir, spec.entry),
-      listen: host === undefined ? { path } : { host: '0.0.0.0', port },
+      directory: artifactDir,
+      listen: running.port === undefined ? { path } : { host: '0.0.0.0', port: running.port },
       env: { ...environmentOf(request), HOME: artifactDir },
       function: spec.name,
       sandbox,
       generation,
-    };
-    child.send(message, () => undefined);
-    const answer = await withTimeout(ready, START_TIMEOUT_MS).catch((error: unknown): FromShim => {
-      return { kind: 'failed', message: error instanceof Error ? error.message : String(error), stack: '' };
     });
-    if (answer.kind === 'failed') {
-      this.#end(running, answer.message);
-      const log = [answer.stack, ...running.tail].filter((text) => text !== '').join('\n');
-      throw new BatonError('trial-failed', answer.message, { fields: { log } });
-    }
+    const answer = await cell.answered;
+    if (answer.kind === 'failed') throw new BatonError('trial-failed', answer.message);
     const stages: StartStage[] = [
       { name: 'boot', micros: Math.round((bootedMs - beganMs) * 1_000) },
-      { name: 'load', micros: answer.kind === 'ready' ? answer.loadMicros : 0 },
-      { name: 'listen', micros: answer.kind === 'ready' ? answer.listenMicros : 0 },
+      { name: 'load', micros: answer.loadMicros },
+      { name: 'listen', micros: answer.listenMicros },
     ];
-    const address = host === undefined ? `unix:${path}` : `tcp:${host}:${port}`;
-    return { address, pid: child.pid ?? 0, stages };
+    const address = running.port === undefined ? `unix:${path}` : `tcp:${host}:${running.port}`;
+    return { address, pid: cell.child.pid ?? 0, stages };
   }
 
-  #untilReady(child: ChildProcess): Promise<FromShim> {
-    return new Promise((resolve, reject) => {
-      child.on('message', (message: FromShim) => {
-        if (message.kind !== 'booted') resolve(message);
-      });
-      child.once('exit', (code, signal) => {
-        reject(new Error(`the sandbox ended while it loaded: ${signal ?? `exit ${code ?? '?'}`}`));
-      });
-    });
-  }
-
-  async #startProgram(request: StartRequest): Promise<StartedSandbox> {
+  async #startProgram(request: StartRequest, running: Running): Promise<StartedSandbox> {
     const { clock } = this.#options;
-    const beganMs = clock.now();
-    const { sandbox, spec, artifactDir } = request;
     const host = this.#options.host ?? '127.0.0.1';
-    const port = await this.#ports.take('0.0.0.0');
-    const [file = '', ...args] = this.#guardian.wrap(spec.command);
-    const child = spawn(file, args, {
-      cwd: artifactDir,
-      env: {
-        ...this.#cleanEnvironment(),
-        ...environmentOf(request),
-        HOME: artifactDir,
-        PORT: String(port),
-        HOST: this.#options.host === undefined ? '127.0.0.1' : '0.0.0.0',
-      },
-      stdio: ['ignore', 'pipe', 'pipe'],
-      detached: true,
-    });
-    const running = this.#adopt(sandbox, child, true);
+    const beganMs = clock.now();
+    const port = await this.#takePort(running, '0.0.0.0');
+    if (running.life.isEnding) return running.ended;
+    const child = this.#spawnProgram(request, port);
+    running.life.adopt(child);
     const spawnedMs = clock.now();
-    let ended: string | undefined;
-    child.once('exit', (code, signal) => (ended = `the program ended: ${signal ?? `exit ${code ?? '?'}`}`));
-    child.once('error', (error) => (ended = `the program does not start: ${error.message}`));
-    const fail = (message: string): BatonError => {
-      this.#end(running, message);
-      return new BatonError('trial-failed', message, { fields: { log: running.tail.join('\n') } });
-    };
     while (!(await accepts('127.0.0.1', port))) {
-      if (ended !== undefined) throw fail(ended);
-      if (clock.now() - beganMs > START_TIMEOUT_MS)
-        throw fail(`the program does not listen on $PORT (${port}) after ${START_TIMEOUT_MS} ms`);
+      if (running.life.isEnding) return running.ended;
       await new Promise((resolve) => setTimeout(resolve, READY_POLL_MS));
     }
-    if (ended !== undefined) throw fail(ended);
+    if (running.life.isEnding) return running.ended;
     const stages: StartStage[] = [
       { name: 'spawn', micros: Math.round((spawnedMs - beganMs) * 1_000) },
       { name: 'listen', micros: Math.round((clock.now() - spawnedMs) * 1_000) },
@@ -203,79 +212,49 @@ class ProcessRuntime implements SandboxRuntime {
     return { address: `tcp:${host}:${port}`, pid: child.pid ?? 0, stages };
   }
 
-  /** From here on the process has an owner, an output and exactly one exit (P2). */
-  #adopt(id: SandboxId, child: ChildProcess, isProgram: boolean): Running {
-    const running: Running = { id, child, isProgram, tail: [], killTimer: undefined, why: '' };
-    this.#running.set(id, running);
-    for (const stream of ['stdout', 'stderr'] as const) {
-      const source = child[stream];
-      if (source === null) continue;
-      eachLine(source, (text) => {
-        running.tail.push(text);
-        if (running.tail.length > TAIL_LINES) running.tail.shift();
-        this.#onLog({ sandbox: id, wallMs: this.#options.clock.wall(), stream, text });
-      });
-    }
-    child.once('close', (code, signal) => this.#exited(running, signal ?? `exit ${code ?? '?'}`));
-    child.once('error', (error) => this.#exited(running, error.message));
-    // Output may be held open by children that outlive it: the exit itself is enough.
-    child.once('exit', (code, signal) => {
-      this.#killGroup(running);
-      setTimeout(() => this.#exited(running, signal ?? `exit ${code ?? '?'}`), 200).unref();
+  #spawnProgram(request: StartRequest, port: number): ChildProcess {
+    const { spec, artifactDir } = request;
+    const [file = '', ...args] = this.#guardian.wrap(spec.command);
+    return spawn(file, args, {
+      cwd: artifactDir,
+      env: {
+        ...this.#cleanEnvironment(),
+        HOST: this.#options.host === undefined ? '127.0.0.1' : '0.0.0.0',
+        ...environmentOf(request),
+        HOME: artifactDir,
+        PORT: String(port),
+      },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
     });
-    if (child.exitCode !== null || child.signalCode !== null)
-      this.#exited(running, child.signalCode ?? `exit ${child.exitCode ?? '?'}`);
-    return running;
   }
 
-  #exited(running: Running, how: string): void {
-    if (this.#running.get(running.id) !== running) return;
-    this.#running.delete(running.id);
-    clearTimeout(running.killTimer);
-    this.#guardian.killSandbox(running.id);
-    rmSync(join(this.#sockets, running.id), { force: true });
-    const reason = running.why === '' ? how : running.why;
-    this.#onExit({ sandbox: running.id, reason, log: running.tail.join('\n') });
+  /** Released with the exit, also where that came first. */
+  async #takePort(running: Running, host: string): Promise<number> {
+    const port = await this.#ports.take(host);
+    if (running.life.isEnding) this.#ports.release(port);
+    else running.port = port;
+    return port;
   }
 
   drain(sandbox: SandboxId, graceMs: number): void {
     const running = this.#running.get(sandbox);
     if (running === undefined) return;
-    running.why = 'drained';
-    if (running.isProgram) this.#signal(running, 'SIGTERM');
-    else if (running.child.connected) running.child.send({ kind: 'drain' } satisfies ToShim, () => undefined);
-    clearTimeout(running.killTimer);
-    running.killTimer = setTimeout(() => this.#end(running, 'killed after drain'), graceMs);
-    running.killTimer.unref();
+    running.life.endAfter(graceMs);
+    if (running.cell === undefined) running.life.signal('SIGTERM');
+    else running.cell.send({ kind: 'drain' });
   }
 
   kill(sandbox: SandboxId): void {
-    const running = this.#running.get(sandbox);
-    if (running !== undefined) this.#end(running, 'killed');
-  }
-
-  #end(running: Running, why: string): void {
-    running.why = why;
-    this.#killGroup(running);
-  }
-
-  #killGroup(running: Running): void {
-    this.#signal(running, 'SIGKILL');
-  }
-
-  /** To its process group: the sandbox leads one. */
-  #signal({ child }: Running, signal: NodeJS.Signals): void {
-    if (child.pid === undefined) return;
-    try {
-      process.kill(-child.pid, signal);
-    } catch {
-      // Nobody is left in it.
-    }
+    this.#running.get(sandbox)?.life.end('killed');
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     this.#cells.close();
-    for (const running of this.#running.values()) this.#end(running, 'the worker stopped');
+    const lives = [...this.#running.values()].map(({ life }) => life);
+    for (const life of lives) life.end('the worker stopped');
+    await Promise.all(lives.map(({ over }) => over));
     await this.#guardian.release();
   }
 
@@ -290,9 +269,11 @@ class ProcessRuntime implements SandboxRuntime {
   }
 }
 
+/** Those that begin with BATON_ are ours: sandboxes are told apart by them (guardian.ts). */
 function environmentOf({ spec, sandbox, generation }: StartRequest): Record<string, string> {
+  const own = spec.env.filter(({ name }) => !name.startsWith('BATON_'));
   return {
-    ...Object.fromEntries(spec.env.map(({ name, value }) => [name, value])),
+    ...Object.fromEntries(own.map(({ name, value }) => [name, value])),
     BATON_FUNCTION: spec.name,
     BATON_SANDBOX: sandbox,
     BATON_GENERATION: String(generation),
@@ -311,16 +292,4 @@ function accepts(host: string, port: number): Promise<boolean> {
     socket.once('error', () => answer(false));
     socket.once('timeout', () => answer(false));
   });
-}
-
-async function withTimeout<T>(work: Promise<T>, timeoutMs: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`not ready after ${timeoutMs} ms`)), timeoutMs);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

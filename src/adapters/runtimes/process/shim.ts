@@ -2,23 +2,39 @@
  * What runs inside a JavaScript sandbox: a generic process, booted before anybody needs it (a stem cell), that becomes one
  * function on command. It ends with its worker: a closed channel is the end.
  */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
 import { pathToFileURL } from 'node:url';
 import { inspect } from 'node:util';
-import type { FromShim, StartModule, ToShim } from './protocol.ts';
-import { findHandler, sendResponse, toRequest, type Handler, type HandlerContext } from './web-handler.ts';
+import { DrainingServer } from './draining-server.ts';
+import { eachLine } from './lines.ts';
+import { CHANNEL, encodeMessage, type FromShim, type StartModule, type ToShim } from './protocol.ts';
+import { findHandler, sendFailure, sendResponse, toRequest } from './web-handler.ts';
+import type { Handler, HandlerContext } from './web-handler.ts';
 
-const STACK_CHARACTERS = 8_000;
+const MESSAGE_CHARACTERS = 1_000;
+const COMMAND_BYTES = 4_194_304;
+const NO_HANDLER =
+  'the module exports no handler: write "export default { fetch(request, env, ctx) { … } }" or "export default function"';
 
-const tellWorker = process.send?.bind(process) as ((message: FromShim) => void) | undefined;
+const channel = new Socket({ fd: CHANNEL, readable: true, writable: true });
 const pending = new Set<Promise<unknown>>();
-let server: Server | undefined;
-let draining = false;
+let server: DrainingServer | undefined;
 
+function tell(message: FromShim): void {
+  channel.write(encodeMessage(message));
+}
+
+/** Where a function's own output goes. */
+function complain(error: unknown): void {
+  process.stderr.write(`${typeof error === 'string' ? error : inspect(error)}\n`);
+}
+
+/** The stack goes where a function's output goes, so that its log tells the whole story in order. */
 function fail(error: unknown): void {
-  const isError = error instanceof Error;
-  const stack = (isError ? (error.stack ?? error.message) : inspect(error)).slice(0, STACK_CHARACTERS);
-  tellWorker?.({ kind: 'failed', message: isError ? error.message : inspect(error), stack });
+  complain(error);
+  const message = error instanceof Error ? `${error.name}: ${error.message}` : inspect(error);
+  tell({ kind: 'failed', message: message.slice(0, MESSAGE_CHARACTERS) });
 }
 
 async function start(command: StartModule): Promise<void> {
@@ -26,38 +42,38 @@ async function start(command: StartModule): Promise<void> {
   Object.assign(process.env, command.env);
   let handler: Handler | undefined;
   try {
+    process.chdir(command.directory);
     handler = findHandler((await import(pathToFileURL(command.module).href)) as Record<string, unknown>);
   } catch (error) {
     return fail(error);
   }
-  if (handler === undefined) {
-    return fail(
-      new Error(
-        'the module exports no handler: write "export default { fetch(request, env, ctx) { … } }" or "export default function"',
-      ),
-    );
-  }
+  if (handler === undefined) return fail(new TypeError(NO_HANDLER));
   const loadedMs = performance.now();
-  server = serve(handler, command);
-  server.once('error', fail);
+  server = new DrainingServer(listenerOf(handler, command));
+  const { http } = server;
+  http.once('error', fail);
   const done = (): void => {
-    server?.off('error', fail);
+    http.off('error', fail);
     const loadMicros = Math.round((loadedMs - beganMs) * 1_000);
     const listenMicros = Math.round((performance.now() - loadedMs) * 1_000);
-    tellWorker?.({ kind: 'ready', loadMicros, listenMicros });
+    tell({ kind: 'ready', loadMicros, listenMicros });
   };
-  if ('path' in command.listen) server.listen(command.listen.path, done);
-  else server.listen(command.listen.port, command.listen.host, done);
+  if ('path' in command.listen) http.listen(command.listen.path, done);
+  else http.listen(command.listen.port, command.listen.host, done);
 }
 
-function serve(handler: Handler, command: StartModule): Server {
+function waitUntil(work: Promise<unknown>): void {
+  const settled = Promise.resolve(work).catch(complain);
+  pending.add(settled);
+  void settled.finally(() => pending.delete(settled));
+}
+
+function listenerOf(
+  handler: Handler,
+  command: StartModule,
+): (incoming: IncomingMessage, response: ServerResponse) => void {
   const env = Object.freeze({ ...command.env });
   const identity = { function: command.function, sandbox: command.sandbox, generation: command.generation };
-  const waitUntil = (work: Promise<unknown>): void => {
-    const settled = Promise.resolve(work).catch((error: unknown) => console.error(error));
-    pending.add(settled);
-    void settled.finally(() => pending.delete(settled));
-  };
   const answer = async (incoming: IncomingMessage, response: ServerResponse): Promise<void> => {
     try {
       const callId = incoming.headers['x-call-id'];
@@ -68,41 +84,31 @@ function serve(handler: Handler, command: StartModule): Server {
       };
       await sendResponse(await handler(toRequest(incoming, response), env, context), response);
     } catch (error) {
-      if (!response.destroyed) console.error(error);
-      if (response.headersSent) response.destroy();
-      else {
-        response.statusCode = 500;
-        response.setHeader('content-type', 'text/plain');
-        response.end('Internal Server Error\n');
-      }
+      if (!response.destroyed) complain(error);
+      sendFailure(error, response);
     }
-    if (draining) finish();
   };
-  // The data plane in front has its own, configured limits; a pooled connection must not be closed under it.
-  return createServer(
-    { keepAliveTimeout: 0, requestTimeout: 0, headersTimeout: 0, maxHeaderSize: 65_536 },
-    (incoming, response) => void answer(incoming, response),
-  );
+  return (incoming, response) => void answer(incoming, response);
 }
 
-function drain(): void {
-  draining = true;
-  if (server === undefined) process.exit(0);
-  server.close(() => void Promise.allSettled([...pending]).then(() => process.exit(0)));
-  finish();
+async function drain(): Promise<void> {
+  await server?.drain();
+  while (pending.size > 0) await Promise.allSettled(pending);
+  process.exit(0);
 }
 
-/** Connections without a request hold nobody up. */
-function finish(): void {
-  setImmediate(() => server?.closeIdleConnections());
-}
-
-process.on('message', (message: ToShim) => {
-  if (message.kind === 'drain') drain();
-  else start(message).catch(fail);
-});
-process.on('disconnect', () => process.exit(0));
-process.on('unhandledRejection', (reason) => console.error('unhandled rejection:', reason));
+process.on('unhandledRejection', (reason) => complain(`unhandled rejection: ${inspect(reason)}`));
 // Ctrl-C at a terminal reaches the whole group; the worker decides when a sandbox ends.
 process.on('SIGINT', () => undefined);
-tellWorker?.({ kind: 'booted' });
+channel.on('error', () => process.exit(0));
+channel.on('close', () => process.exit(0));
+eachLine(
+  channel,
+  (line) => {
+    const message = JSON.parse(line) as ToShim;
+    if (message.kind === 'drain') void drain();
+    else start(message).catch(fail);
+  },
+  COMMAND_BYTES,
+);
+tell({ kind: 'booted' });
