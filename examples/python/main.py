@@ -32,4 +32,5 @@ class Handler(BaseHTTPRequestHandler):
 
 
 if __name__ == "__main__":
-    ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
+    address = (os.environ.get("HOST", "127.0.0.1"), int(os.environ["PORT"]))
+    ThreadingHTTPServer(address, Handler).serve_forever()

@@ -11,6 +11,17 @@ import { GrpcChannel } from './grpc-channel.ts';
 import type { ApiMethods } from './service.ts';
 import { parseFunctionDocument, toFunctionDocument } from './spec.ts';
 
+export { documentFromWire } from './document.ts';
+export type {
+  ClusterStatus,
+  DataPlane,
+  Event,
+  FunctionMessage,
+  PutFunctionReply,
+  Replica,
+  Worker,
+} from '../wire/gen/baton/api/v1/api.ts';
+
 export interface ClientOptions {
   /** host:port of the replicas' gRPC listeners, the preferred one first. */
   readonly servers: readonly string[];

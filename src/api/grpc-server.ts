@@ -72,10 +72,10 @@ export class GrpcServer {
       handlers[method] = (call: ServerUnaryCall<never, unknown>, callback: sendUnaryData<unknown>) =>
         void this.#unary(method, call, callback);
     this.#server.addService(BatonService, handlers as never);
-    this.#health.addToServer(this.#server as never);
+    this.#health.addToServer(this.#server);
     const root = packageRoot();
     const schema = loadSync(join(root, SCHEMA), { includeDirs: [join(root, 'proto')] });
-    new ReflectionService(schema as never).addToServer(this.#server);
+    new ReflectionService(schema).addToServer(this.#server);
     const { host, port } = this.#options;
     return new Promise((resolve, reject) => {
       const address = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;

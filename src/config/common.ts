@@ -83,14 +83,6 @@ function isBaseUrl(text: string, protocols: readonly string[]): boolean {
   }
 }
 
-export const httpUrlField: z.ZodType<string> = z
-  .string()
-  .refine((text) => isBaseUrl(text, ['http:', 'https:']), {
-    message: 'not a base URL',
-    params: { hint: 'write http://HOST:PORT' },
-  })
-  .transform((text) => text.replace(/\/+$/, ''));
-
 const natsUrlField = z.string().refine((text) => isBaseUrl(text, ['nats:', 'tls:']), {
   message: 'not the URL of a NATS server',
   params: { hint: 'write nats://HOST:PORT; user and password have keys of their own' },

@@ -25,7 +25,7 @@ import {
   type LogSettings,
   type NatsClient,
 } from './common.ts';
-import { check, load, type ParseContext } from './parse.ts';
+import { load, type ParseContext } from './parse.ts';
 
 export interface Member {
   readonly id: ReplicaId;
@@ -172,9 +172,4 @@ function relations(file: ControlPlaneFile, context: z.core.$RefinementCtx): void
 /** @throws BatonError `invalid-argument` with the path of the key */
 export function loadControlPlaneFile(file: string): ControlPlaneFile {
   return load(fields, file);
-}
-
-/** @throws BatonError `invalid-argument` with the path of the key */
-export function parseControlPlane(document: unknown, source: string, baseDir: string): ControlPlaneFile {
-  return check(fields({ baseDir }), document, source);
 }

@@ -48,10 +48,6 @@ const ANSWERS: Readonly<Record<ErrorReason, Answer>> = {
   'shutting-down': answer(503, 'this data plane is shutting down', 1),
 };
 
-export function statusOf(reason: ErrorReason): number {
-  return ANSWERS[reason].status;
-}
-
 const encoder = new TextEncoder();
 
 export function respondError(

@@ -25,6 +25,10 @@ const [r1, r2, w1, w2, dp1, dp2] = [
 ];
 const PASSWORD = 'a-password-of-some-length';
 
+function echo(connection: NatsConnection, subject: string): void {
+  connection.subscribe(subject, { callback: (_error, message) => void message.respond(message.data) });
+}
+
 describe('NATS permissions', () => {
   const directory = mkdtempSync(join(tmpdir(), 'baton-permissions-'));
   const connections: NatsConnection[] = [];

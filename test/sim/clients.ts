@@ -77,7 +77,9 @@ export class Clients {
       min: 1,
     });
     let requestId: string | undefined;
-    while (this.running || version === 1) {
+    for (;;) {
+      // Only the first version must be there, whatever happens.
+      if (!this.running && version > 1) return;
       const [replica] = this.#shuffle(this.#world.alive(this.#world.replicas));
       if (replica?.service !== undefined && replica.controlPlane?.isReady() === true) {
         requestId ??= `${replica.controlPlane.raft().commit}-${fn.name}-${version}`;
@@ -112,13 +114,13 @@ export class Clients {
 
   async #caller(fn: Registered): Promise<void> {
     while (this.running) {
-      if (fn.acknowledged > 0) void this.call(fn);
+      if (fn.acknowledged > 0) void this.call(fn, undefined);
       await this.#sleep(20 + this.#random.below(60));
     }
   }
 
   /** @returns true when the function itself answered */
-  async call(fn: Registered, through: SimDataPlane | undefined = undefined): Promise<boolean> {
+  async call(fn: Registered, through: SimDataPlane | undefined): Promise<boolean> {
     const plane = through ?? this.#shuffle(this.#world.alive(this.#world.planes))[0];
     if (plane?.plane === undefined) return false;
     const atLeast = fn.confirmed;

@@ -46,6 +46,8 @@ export interface SimDataPlane {
 }
 
 const CLUSTER: ClusterId = clusterId('sim');
+const ids = (prefix: string, count: number): string[] =>
+  Array.from({ length: count }, (_, i) => `${prefix}${i + 1}`);
 const http = (id: string): string => `http://${id}`;
 
 export class World {
@@ -68,8 +70,6 @@ export class World {
     this.options = options;
     this.random = prng(options.seed);
     this.network = new SimNetwork(this.scheduler, this.random.fork('network'), this.trace);
-    const ids = (prefix: string, count: number): string[] =>
-      Array.from({ length: count }, (_, i) => `${prefix}${i + 1}`);
     this.replicas = ids('r', options.replicas).map((id) => ({
       id,
       disk: new SimDisk(options.lyingDisks),
@@ -119,7 +119,7 @@ export class World {
   #logger(id: string): Logger {
     const say = (fields: Readonly<Record<string, unknown>>, message: string): void => {
       const { error } = fields;
-      this.tell(`${id}: ${message}${error === undefined ? '' : ` (${String(error)})`}`);
+      this.tell(`${id}: ${message}${typeof error === 'string' ? ` (${error})` : ''}`);
     };
     const logger: Logger = {
       debug: () => undefined,

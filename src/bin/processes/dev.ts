@@ -12,12 +12,12 @@ import { SocketUpstream } from '../../adapters/http/upstream.ts';
 import { FileLogStore } from '../../adapters/log-file/log-file.ts';
 import { MemoryBroker } from '../../adapters/memory-bus/broker.ts';
 import { processRuntime } from '../../adapters/runtimes/process/process-runtime.ts';
+import { freePort } from '../../adapters/system/free-port.ts';
 import { systemClock } from '../../adapters/system/clock.ts';
 import { systemLogger } from '../../adapters/system/logger.ts';
 import { systemNonce, systemRandom } from '../../adapters/system/random.ts';
 import { FileTable } from '../../adapters/table-file/file.ts';
 import { workerStateFile } from '../../adapters/worker-state/worker-state.ts';
-import { freePorts } from '../../../cluster/local/ports.ts';
 import { renderError, type Terminal } from '../../cli/output.ts';
 import { packageFunction } from '../../cli/package-function.ts';
 import { controlPlaneDefaults } from '../../control-plane/config.ts';
@@ -144,7 +144,7 @@ async function startCluster(
   const clock = systemClock;
   const cluster = clusterId('dev');
   const broker = new MemoryBroker(clock, logger);
-  const [grpcPort = 0, httpPort = 0] = await freePorts(HOST, 2);
+  const [grpcPort, httpPort] = [await freePort(HOST), await freePort(HOST)];
   const replica = replicaId('r1');
   const tokens = {
     api: undefined,

@@ -15,7 +15,7 @@ export interface Process {
   /** Ends the process with exit code 1, after one line in the log. */
   readonly onFatal: (error: Error) => void;
   /** Resolves when the process was asked to end and `stop` is through. */
-  untilStopped(stop: () => Promise<void>): Promise<void>;
+  readonly untilStopped: (stop: () => Promise<void>) => Promise<void>;
 }
 
 export function beginProcess(

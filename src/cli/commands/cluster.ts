@@ -13,7 +13,7 @@ import {
 } from '../../../cluster/local/local-cluster.ts';
 import { startDetached } from '../../../cluster/local/processes.ts';
 import { topologyDefaults, type TopologyOptions } from '../../../cluster/local/topology.ts';
-import type { ClusterStatus } from '../../wire/gen/baton/api/v1/api.ts';
+import type { ClusterStatus } from '../../api/client.ts';
 import { Context, usage, wholeNumber } from '../context.ts';
 import { renderTable, type Terminal } from '../output.ts';
 

@@ -1,9 +1,8 @@
 /** Looking: get, describe, events. */
 import type { Command } from 'commander';
 import { stringify } from 'yaml';
-import type { ApiClient } from '../../api/client.ts';
-import { documentFromWire } from '../../api/document.ts';
-import type * as api from '../../wire/gen/baton/api/v1/api.ts';
+import { documentFromWire, type ApiClient } from '../../api/client.ts';
+import type * as api from '../../api/client.ts';
 import { BatonError } from '../../lib/errors.ts';
 import { functionName } from '../../lib/ids.ts';
 import { Context, usage } from '../context.ts';

@@ -7,6 +7,7 @@ import type { Endpoint, FunctionOwner } from '../../../src/core/model/sandbox.ts
 import type { DataPlaneId } from '../../../src/lib/ids.ts';
 import type { Incarnation } from '../../../src/core/model/fence.ts';
 import { dataPlaneId, digest, functionName, functionUid, sandboxId, workerId } from '../../../src/lib/ids.ts';
+import { unreachable } from '../../../src/lib/assert.ts';
 import { prng } from '../../../src/lib/prng.ts';
 
 export const SELF: { readonly dataPlane: DataPlaneId; readonly incarnation: Incarnation } = {
@@ -137,5 +138,7 @@ function describeEffect(effect: DispatchEffect<string>): string {
       return `drained ${effect.sandbox}`;
     case 'forget':
       return `forget ${effect.address}`;
+    default:
+      return unreachable(effect, 'effect');
   }
 }
