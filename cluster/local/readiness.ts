@@ -20,19 +20,21 @@ export function getJson(url: string, token: string | undefined): Promise<unknown
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
       response.on('error', () => resolve(undefined));
       response.on('end', () => {
-        try {
-          resolve(
-            response.statusCode === 200 ? JSON.parse(Buffer.concat(chunks).toString('utf8')) : undefined,
-          );
-        } catch {
-          resolve(undefined);
-        }
+        resolve(response.statusCode === 200 ? parsed(Buffer.concat(chunks)) : undefined);
       });
     });
     call.on('timeout', () => call.destroy());
     call.on('error', () => resolve(undefined));
     call.end();
   });
+}
+
+function parsed(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(bytes.toString('utf8')) as unknown;
+  } catch {
+    return undefined;
+  }
 }
 
 export function acceptsConnections(host: string, port: number): Promise<boolean> {

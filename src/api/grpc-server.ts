@@ -1,6 +1,6 @@
 /** The service layer over gRPC, with health (grpc.health.v1) and reflection, on every replica. */
 import {
-  Metadata,
+  type Metadata,
   Server,
   ServerCredentials,
   type sendUnaryData,
@@ -120,13 +120,13 @@ export class GrpcServer {
     const { signal, stop } = untilCanceled(call);
     try {
       this.#authorize(call.metadata);
-      let request = call.request;
+      let { cursors } = call.request;
       while (!signal.aborted) {
-        const page = await this.#service.call('getLogs', request, false);
+        const page = await this.#service.call('getLogs', { ...call.request, cursors }, false);
         if (page.rows.length > 0 || page.dropped > 0) {
           if (!call.write(page)) await drained(call, signal);
         }
-        request = { ...request, cursors: page.cursors };
+        ({ cursors } = page);
         if (page.rows.length === 0)
           await delay(FOLLOW_EVERY_MS, undefined, { signal }).catch(() => undefined);
       }

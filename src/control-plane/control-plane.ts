@@ -55,7 +55,6 @@ export class ControlPlane implements ControlPlaneBackend {
   readonly #artifacts: Artifacts;
   #raft: RaftDriver | undefined;
   #leadership: Leadership | undefined;
-  #leaderSeenMs = Number.NEGATIVE_INFINITY;
   #stopped = false;
 
   constructor(config: ControlPlaneConfig, ports: ControlPlanePorts) {
@@ -198,7 +197,6 @@ export class ControlPlane implements ControlPlaneBackend {
     const { role, leader } = this.#driver().status();
     const member = role === 'leader' ? undefined : this.members.find(({ id }) => id === leader);
     if (member === undefined) return { kind: 'none' };
-    this.#leaderSeenMs = this.#ports.clock.now();
     return { kind: 'other', member };
   }
 

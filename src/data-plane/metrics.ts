@@ -1,5 +1,5 @@
 /** What a data plane counts. */
-import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 
 const LATENCY_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
@@ -57,13 +57,11 @@ export class DataPlaneMetrics {
 
   #gauges(sources: GaugeSources, registers: Registry[]): void {
     const gauge = (name: string, help: string, read: () => number): void => {
-      new Gauge({
+      const registered: Gauge = new Gauge({
         name: `baton_data_plane_${name}`,
         help,
         registers,
-        collect() {
-          this.set(read());
-        },
+        collect: () => registered.set(read()),
       });
     };
     gauge('in_flight', 'Requests in flight', () => sources.inFlight());

@@ -205,9 +205,6 @@ describe('NATS permissions', () => {
       as('worker-w1'),
       as('data-plane-dp1'),
     ]);
-    const echo = (connection: NatsConnection, subject: string): void => {
-      connection.subscribe(subject, { callback: (_error, message) => void message.respond(message.data) });
-    };
     echo(replica, names.raftInbox(r1));
     echo(replica, names.leadInbox(7));
     echo(worker, names.noticeInbox(w1));

@@ -68,9 +68,8 @@ export function parseResponseHead(text: string, method: string, maxHeaders: numb
     headers.push([name, value]);
   }
   const framing = frame(status, method, http10, length, encoding);
-  const tokens = connection.split(',').map((token) => token.trim());
-  const keepAlive =
-    framing.kind !== 'close' && !tokens.includes('close') && (!http10 || tokens.includes('keep-alive'));
+  const tokens = new Set(connection.split(',').map((token) => token.trim()));
+  const keepAlive = framing.kind !== 'close' && !tokens.has('close') && (!http10 || tokens.has('keep-alive'));
   return { status, headers, framing, keepAlive, idleMs };
 }
 

@@ -3,7 +3,7 @@
  * builds this again from what they and the data planes say.
  */
 import type { DataPlaneId, FunctionUid, SandboxId, WorkerId } from '../../lib/ids.ts';
-import { FunctionScaler } from '../autoscaler/function-scaler.ts';
+import type { FunctionScaler } from '../autoscaler/function-scaler.ts';
 import { EndpointWriter } from '../endpoints/endpoint-writer.ts';
 import type { CommandSession } from '../fleet/command-session.ts';
 import { WorkerView } from '../fleet/worker-view.ts';
