@@ -1,5 +1,6 @@
 /** Sandboxes that take time to start and do nothing: for scale tests and the simulator, many in one process. */
-import { BatonError } from '../../../lib/errors.ts';
+import { assert } from '../../../lib/assert.ts';
+import { BatonError, explain } from '../../../lib/errors.ts';
 import type { SandboxId } from '../../../lib/ids.ts';
 import type { SandboxAddress } from '../../../core/model/sandbox.ts';
 import type {
@@ -47,12 +48,28 @@ export class SimulatedRuntime implements SandboxRuntime {
   async start(request: StartRequest): Promise<StartedSandbox> {
     const { clock, startMs, random, server } = this.#options;
     const { sandbox } = request;
+    assert(!this.#sandboxes.has(sandbox), 'a sandbox is started once');
     const takesMs = startMs / 2 - (startMs / 2) * Math.log(1 - random.float());
     this.#sandboxes.set(sandbox, undefined);
     await new Promise<void>((resolve) => void clock.after(takesMs, resolve));
-    if (!this.#sandboxes.has(sandbox)) throw new BatonError('canceled', 'killed while it started');
-    const address = server === undefined ? `unix:/simulated/${sandbox}` : await server.open(request);
+    this.#refuseEnded(sandbox);
+    const address = server === undefined ? `unix:/simulated/${sandbox}` : await this.#open(server, request);
+    this.#refuseEnded(sandbox);
     return { address, pid: 0, stages: [{ name: 'start', micros: Math.round(takesMs * 1_000) }] };
+  }
+
+  /** A start that fails has its exit too. */
+  async #open(server: SimulatedServer, request: StartRequest): Promise<SandboxAddress> {
+    try {
+      return await server.open(request);
+    } catch (error) {
+      this.crash(request.sandbox, explain(error));
+      throw error;
+    }
+  }
+
+  #refuseEnded(sandbox: SandboxId): void {
+    if (!this.#sandboxes.has(sandbox)) throw new BatonError('canceled', 'killed while it started');
   }
 
   drain(sandbox: SandboxId, graceMs: number): void {
