@@ -7,8 +7,8 @@ import { Server as NetServer, type Socket } from 'node:net';
 
 export class DrainingServer {
   readonly http: Server;
-  /** By connection: requests begun and responses not yet written. */
-  readonly #busy = new Map<Socket, number>();
+  /** By connection: responses begun and not yet written. */
+  readonly #open = new Map<Socket, Set<ServerResponse>>();
   #isDraining = false;
 
   constructor(onRequest: RequestListener) {
@@ -19,14 +19,15 @@ export class DrainingServer {
       onRequest(incoming, response);
     });
     this.http.on('connection', (socket: Socket) => {
-      this.#busy.set(socket, 0);
-      socket.once('close', () => this.#busy.delete(socket));
+      this.#open.set(socket, new Set());
+      socket.once('close', () => this.#open.delete(socket));
     });
   }
 
   /** Accepts nothing more; resolves when every request that had come in is answered. */
   drain(): Promise<void> {
     this.#isDraining = true;
+    for (const responses of this.#open.values()) responses.forEach(announceEnd);
     return new Promise((resolve) => {
       NetServer.prototype.close.call(this.http, () => resolve());
       // What arrived before the end was announced is read first.
@@ -35,16 +36,21 @@ export class DrainingServer {
   }
 
   #track(socket: Socket, response: ServerResponse): void {
-    this.#busy.set(socket, (this.#busy.get(socket) ?? 0) + 1);
-    if (this.#isDraining) response.shouldKeepAlive = false;
+    const responses = this.#open.get(socket);
+    responses?.add(response);
+    if (this.#isDraining) announceEnd(response);
     response.once('close', () => {
-      const left = (this.#busy.get(socket) ?? 1) - 1;
-      if (this.#busy.has(socket)) this.#busy.set(socket, left);
-      if (this.#isDraining && left === 0) socket.destroySoon();
+      responses?.delete(response);
+      if (this.#isDraining && responses?.size === 0) socket.destroySoon();
     });
   }
 
   #closeIdle(): void {
-    for (const [socket, requests] of this.#busy) if (requests === 0) socket.destroySoon();
+    for (const [socket, responses] of this.#open) if (responses.size === 0) socket.destroySoon();
   }
+}
+
+/** The caller must not send another request on this connection. */
+function announceEnd(response: ServerResponse): void {
+  if (!response.headersSent) response.shouldKeepAlive = false;
 }
