@@ -13,6 +13,7 @@ import { tools, type Tool, type ToolName } from './tools.ts';
 
 export interface Provisioned {
   readonly path: string;
+  /** As the binary says; 'unknown' where it says none and we did not bring it in. */
   readonly version: string;
   readonly source: 'environment' | 'PATH' | 'cache' | 'go install' | 'release' | 'apt';
 }
@@ -50,11 +51,21 @@ export async function provision(
   );
 }
 
-/** The version it says; undefined when it does not run. */
-async function versionOf(tool: Tool, host: Host, path: string): Promise<string | undefined> {
+/** The version it says; undefined when it does not run. `otherwise`: for builds that name none (toxiproxy's own does not). */
+async function versionOf(
+  tool: Tool,
+  host: Host,
+  path: string,
+  otherwise = 'unknown',
+): Promise<string | undefined> {
   const { code, output } = await host.run(path, [tool.versionFlag], { timeoutMs: VERSION_TIMEOUT_MS });
   if (code !== 0) return undefined;
-  return /(\d+\.\d+(?:\.\d+)?)/.exec(output)?.[1] ?? 'unknown';
+  return /(\d+\.\d+(?:\.\d+)?)/.exec(output)?.[1] ?? otherwise;
+}
+
+function isAtLeast(version: string, [major, minor]: readonly [number, number]): boolean {
+  const [found = 0, foundMinor = 0] = version.split('.').map(Number);
+  return Number.isNaN(found) || found > major || (found === major && foundMinor >= minor);
 }
 
 async function fromEnvironment(tool: Tool, host: Host, path: string): Promise<Provisioned> {
@@ -67,29 +78,37 @@ async function fromEnvironment(tool: Tool, host: Host, path: string): Promise<Pr
 }
 
 async function fromPath(tool: Tool, host: Host): Promise<Provisioned | string> {
+  let reason = 'not in PATH';
   for (const folder of (host.env['PATH'] ?? '').split(delimiter)) {
     const path = join(folder, tool.name);
     if (folder === '' || !host.isExecutable(path)) continue;
     const version = await versionOf(tool, host, path);
-    if (version !== undefined) return { path, version, source: 'PATH' };
+    if (version === undefined) reason = `${path} does not run`;
+    else if (isAtLeast(version, tool.minimum)) return { path, version, source: 'PATH' };
+    else reason = `${path} is ${version}, older than ${tool.minimum.join('.')}`;
   }
-  return 'not in PATH';
+  return reason;
 }
 
-function cached(tool: Tool, host: Host): string {
-  return join(host.cacheDir, `${tool.name}-${tool.version}`);
+function cached(tool: Tool, host: Host, version: string): string {
+  return join(host.cacheDir, `${tool.name}-${version}`);
 }
 
 async function fromCache(tool: Tool, host: Host): Promise<Provisioned | string> {
-  const path = cached(tool, host);
-  if (!host.isExecutable(path)) return 'not cached';
-  const version = await versionOf(tool, host, path);
-  return version === undefined ? 'the cached one does not run' : { path, version, source: 'cache' };
+  let reason = 'not cached';
+  for (const pinned of new Set([tool.version, tool.release.version])) {
+    const path = cached(tool, host, pinned);
+    if (!host.isExecutable(path)) continue;
+    const version = await versionOf(tool, host, path, pinned);
+    if (version !== undefined) return { path, version, source: 'cache' };
+    reason = 'the cached one does not run';
+  }
+  return reason;
 }
 
 /** Into place as a whole: two that bring it in at once do not disturb each other. */
-function place(tool: Tool, host: Host, from: string): string {
-  const path = cached(tool, host);
+function place(tool: Tool, host: Host, from: string, version: string): string {
+  const path = cached(tool, host, version);
   chmodSync(from, 0o755);
   renameSync(from, path);
   return path;
@@ -104,9 +123,8 @@ async function fromGo(tool: Tool, host: Host, progress: Progress): Promise<Provi
   const { code, output } = await host.run('go', ['version'], { timeoutMs: VERSION_TIMEOUT_MS });
   const found = /go(\d+)\.(\d+)/.exec(output);
   if (code !== 0 || found === null) return 'no Go';
-  const [major, minor] = tool.go.minimum;
-  const isFitting = Number(found[1]) > major || (Number(found[1]) === major && Number(found[2]) >= minor);
-  if (!isFitting) return `Go ${found[1]}.${found[2]} is older than ${major}.${minor}`;
+  const go = `${found[1]}.${found[2]}`;
+  if (!isAtLeast(go, tool.go.minimum)) return `Go ${go} is older than ${tool.go.minimum.join('.')}`;
   progress(`building ${tool.name} ${tool.version} with Go (once, about a minute) …`);
   const folder = workspace(host);
   try {
@@ -116,9 +134,9 @@ async function fromGo(tool: Tool, host: Host, progress: Progress): Promise<Provi
     });
     const binary = join(folder, tool.go.binary);
     if (built.code !== 0 || !existsSync(binary)) return `go install failed: ${lastLine(built.output)}`;
-    const version = await versionOf(tool, host, binary);
+    const version = await versionOf(tool, host, binary, tool.version);
     if (version === undefined) return 'what Go built does not run';
-    return { path: place(tool, host, binary), version, source: 'go install' };
+    return { path: place(tool, host, binary, tool.version), version, source: 'go install' };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -129,7 +147,7 @@ async function fromRelease(tool: Tool, host: Host, progress: Progress): Promise<
   const pinned = host.env[release.pinVariable] ?? release.sha256[`${host.platform}-${host.arch}`];
   if (pinned === undefined)
     return `no pinned checksum of the release for ${host.platform}-${host.arch} (${release.pinVariable} gives one)`;
-  progress(`downloading ${tool.name} ${tool.version} …`);
+  progress(`downloading ${tool.name} ${release.version} …`);
   const folder = workspace(host);
   try {
     const bytes = await host.download(release.url(host.platform, host.arch), DOWNLOAD_TIMEOUT_MS);
@@ -142,9 +160,9 @@ async function fromRelease(tool: Tool, host: Host, progress: Progress): Promise<
         ? binary
         : await unpack(folder, binary, release.member(host.platform, host.arch));
     chmodSync(unpacked, 0o755);
-    const version = await versionOf(tool, host, unpacked);
+    const version = await versionOf(tool, host, unpacked, release.version);
     if (version === undefined) return 'the released binary does not run here';
-    return { path: place(tool, host, unpacked), version, source: 'release' };
+    return { path: place(tool, host, unpacked, release.version), version, source: 'release' };
   } catch (error) {
     return `download failed: ${explain(error)}`;
   } finally {
@@ -154,7 +172,9 @@ async function fromRelease(tool: Tool, host: Host, progress: Progress): Promise<
 
 async function unpack(folder: string, archive: string, member: string): Promise<string> {
   await extract({ cwd: folder, file: archive, filter: (path) => path === member });
-  return join(folder, member);
+  const path = join(folder, member);
+  if (!existsSync(path)) throw new Error(`the archive has no ${member}`);
+  return path;
 }
 
 async function fromApt(tool: Tool, host: Host, progress: Progress): Promise<Provisioned | string> {
