@@ -1,4 +1,9 @@
-/** Fills in deploy/nats.conf. Small on purpose: values, repetition, presence. */
+/**
+ * Fills in deploy/nats.conf. Small on purpose: values, repetition, presence.
+ *
+ *   N1  a name that the template uses and the renderer does not know is an error, never an empty line;
+ *   N2  a value that could end the string in which it stands is refused.
+ */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BatonError } from '../../src/lib/errors.ts';
@@ -40,50 +45,79 @@ export function renderNatsConf(conf: NatsConf, template: string = natsConfTempla
   };
   const users = (list: readonly NatsUser[]): Values[] =>
     list.map(({ id, password }) => ({ ID: id, PASSWORD: password }));
+  const asker =
+    (role: string) =>
+    ({ id }: NatsUser): Values => ({ USER: `${role}-${id}` });
   return expand(template.split('\n'), values, {
-    ROUTE: (routes?.others ?? []).map((address) => ({ ADDRESS: address })),
+    ROUTE: (routes?.others ?? []).map((address) => ({
+      URL: `nats://route:${encodeURIComponent(routes?.password ?? '')}@${address}`,
+    })),
+    ASKER: [...conf.replicas.map(asker('replica')), ...conf.dataPlanes.map(asker('data-plane'))],
     REPLICA: users(conf.replicas),
     DATA_PLANE: users(conf.dataPlanes),
     WORKER: users(conf.workers),
   }).join('\n');
 }
 
-function expand(
-  lines: readonly string[],
-  values: Values,
-  lists: Readonly<Record<string, readonly Values[]>>,
-): string[] {
+type Lists = Readonly<Record<string, readonly Values[]>>;
+
+function expand(lines: readonly string[], values: Values, lists: Lists): string[] {
   const out: string[] = [];
   for (let i = 0; i < lines.length; i++) {
     const line = lines[i] ?? '';
-    const open = /^\s*# <(each|if) ([A-Z_]+)>$/.exec(line);
+    const open = OPEN.exec(line);
     if (open === null) {
       out.push(fill(line, values));
       continue;
     }
     const [, kind = '', name = ''] = open;
-    const end = closing(lines, i, kind);
+    const end = closing(lines, i);
     const inner = lines.slice(i + 1, end);
     if (kind === 'if') {
       if (values[name] !== undefined) out.push(...expand(inner, values, lists));
-    } else for (const item of lists[name] ?? []) out.push(...expand(inner, { ...values, ...item }, lists));
+    } else for (const item of listed(name, lists)) out.push(...expand(inner, { ...values, ...item }, lists));
     i = end;
   }
   return out;
 }
 
-function closing(lines: readonly string[], from: number, kind: string): number {
-  const end = lines.findIndex((line, i) => i > from && line.trim() === `# </${kind}>`);
-  if (end === -1)
-    throw new BatonError('internal', `nats.conf: "# <${kind}>" in line ${from + 1} is never closed`);
-  return end;
+const OPEN = /^\s*# <(each|if) ([A-Z_]+)>$/;
+const CLOSE = /^\s*# <\/(each|if)>$/;
+
+function listed(name: string, lists: Lists): readonly Values[] {
+  const list = lists[name];
+  if (list === undefined) throw new BatonError('internal', `nats.conf: no list ${name}`);
+  return list;
 }
+
+/** The line that closes what line `from` opens; blocks nest. */
+function closing(lines: readonly string[], from: number): number {
+  const open: string[] = [];
+  for (let i = from; i < lines.length; i++) {
+    const line = lines[i] ?? '';
+    const opened = OPEN.exec(line)?.[1];
+    const closed = CLOSE.exec(line)?.[1];
+    if (opened !== undefined) open.push(opened);
+    if (closed === undefined) continue;
+    if (closed !== open.pop()) break;
+    if (open.length === 0) return i;
+  }
+  throw new BatonError('internal', `nats.conf: "${lines[from]?.trim()}" in line ${from + 1} is never closed`);
+}
+
+/** What ids, addresses and secrets may consist of (src/config demands no less of them). */
+const PLAIN = /^[A-Za-z0-9._~+/=:[\]@%-]+$/;
 
 function fill(line: string, values: Values): string {
   if (line.trimStart().startsWith('#')) return line;
   return line.replaceAll(/\$\{([A-Z_]+)\}/g, (_whole, name: string) => {
     const value = values[name];
     if (value === undefined) throw new BatonError('internal', `nats.conf: no value for ${name}`);
+    if (!PLAIN.test(value))
+      throw new BatonError('invalid-argument', `nats.conf: ${name} has characters that cannot stand there`, {
+        fields: { path: name },
+        hint: 'use A-Z, a-z, 0-9 and . _ ~ + / = -',
+      });
     return value;
   });
 }

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { freePorts } from '../../cluster/local/ports.ts';
 import { acceptsConnections } from '../../cluster/local/readiness.ts';
 import { renderNatsConf } from '../../cluster/nats/render.ts';
@@ -54,8 +54,9 @@ describe('NATS permissions', () => {
     await until('the server', () => acceptsConnections('127.0.0.1', port));
   }, 300_000);
 
-  afterAll(async () => {
-    await Promise.allSettled(connections.map((connection) => connection.close()));
+  afterEach(() => Promise.allSettled(connections.splice(0).map((connection) => connection.close())));
+
+  afterAll(() => {
     server.kill('SIGKILL');
     rmSync(directory, { recursive: true, force: true });
   });
@@ -150,13 +151,18 @@ describe('NATS permissions', () => {
       names.beacon(r1),
       names.endpoints(r1),
       names.lead(7, 'heartbeat', w1),
+      names.specs(r1),
       names.lead(7, 'report', dp2),
+      names.lead(7, 'demand', dp2),
       names.command(w1, r1),
+      '_INBOX_replica-r1.stolen',
     ]);
     await mayNotSubscribe('data-plane-dp1', [
       names.raftInbox(r1),
       names.leadInbox(7),
       names.commandInbox(w1),
+      '_INBOX_data-plane-dp2.>',
+      '_INBOX_replica-r1.>',
     ]);
     await mayPublish('data-plane-dp1', [
       names.lead(7, 'report', dp1),
@@ -171,17 +177,99 @@ describe('NATS permissions', () => {
       names.raft(r2, r2),
       names.beacon(r2),
       names.endpoints(r2),
+      names.specs(r2),
       names.command(w1, r2),
+      names.notice(w1, r2),
+      names.query(w1, r2),
       names.lead(7, 'heartbeat', w1),
+      names.lead(7, 'report', dp1),
+      '_INBOX_worker-w1.stolen',
     ]);
-    await mayNotSubscribe('replica-r1', [names.raftInbox(r2), '>']);
+    await mayNotSubscribe('replica-r1', [names.raftInbox(r2), '_INBOX_replica-r2.>', '$SYS.>', '>']);
     await mayPublish('replica-r1', [
       names.raft(r2, r1),
       names.beacon(r1),
       names.endpoints(r1),
       names.specs(r1),
       names.command(w1, r1),
+      names.notice(w1, r1),
+      names.query(w1, r1),
     ]);
+  });
+
+  it('everyone hears what is meant for them', async () => {
+    const [replica, worker, plane] = await Promise.all([
+      as('replica-r1'),
+      as('worker-w1'),
+      as('data-plane-dp1'),
+    ]);
+    const heard: string[] = [];
+    const listen = (user: string, connection: NatsConnection, subject: string): void => {
+      connection.subscribe(subject, {
+        callback: (_error, message) => void heard.push(`${user} ${message.subject}`),
+      });
+    };
+    listen('worker', worker, names.beacons);
+    listen('worker', worker, names.commandInbox(w1));
+    for (const subject of [names.beacons, names.allEndpoints, names.allSpecs])
+      listen('plane', plane, subject);
+    listen('replica', replica, names.leadInbox(7));
+    await Promise.all([worker.flush(), plane.flush(), replica.flush()]);
+    for (const subject of [names.beacon(r1), names.endpoints(r1), names.specs(r1), names.command(w1, r1)])
+      replica.publish(subject);
+    worker.publish(names.lead(7, 'heartbeat', w1));
+    plane.publish(names.lead(7, 'report', dp1));
+    const expected = [
+      `plane ${names.beacon(r1)}`,
+      `plane ${names.endpoints(r1)}`,
+      `plane ${names.specs(r1)}`,
+      `replica ${names.lead(7, 'heartbeat', w1)}`,
+      `replica ${names.lead(7, 'report', dp1)}`,
+      `worker ${names.beacon(r1)}`,
+      `worker ${names.command(w1, r1)}`,
+    ];
+    await until('every message', () => heard.length >= expected.length);
+    expect(heard.sort()).toEqual(expected);
+  });
+
+  it('a worker answers who asked, and once', async () => {
+    const worker = await as('worker-w1');
+    const replica = await as('replica-r1');
+    const seen: string[] = [];
+    void (async (): Promise<void> => {
+      for await (const status of worker.status())
+        if (status.type === 'error' && status.error instanceof PermissionViolationError)
+          seen.push(status.error.subject);
+    })();
+    let reply = '';
+    worker.subscribe(names.queryInbox(w1), {
+      callback: (_error, message) => {
+        reply = message.reply ?? '';
+        message.respond('first');
+        message.respond('second');
+      },
+    });
+    await worker.flush();
+    const answer = await replica.request(names.query(w1, r1), 'ping', { timeout: 5_000 });
+    expect(answer.string()).toBe('first');
+    await worker.flush();
+    expect(reply).toMatch(/^_INBOX_replica-r1\./);
+    await until('the refusal', () => seen.length > 0);
+    expect(seen).toEqual([reply]);
+  });
+
+  it('who has no password stays outside', async () => {
+    const dial = (user: string | undefined, pass: string | undefined): Promise<NatsConnection> =>
+      connect({
+        servers: `127.0.0.1:${port}`,
+        reconnect: false,
+        timeout: 5_000,
+        ...(user === undefined ? {} : { user }),
+        ...(pass === undefined ? {} : { pass }),
+      });
+    await expect(dial(undefined, undefined)).rejects.toThrow(/authorization/i);
+    await expect(dial('replica-r1', 'not-the-password')).rejects.toThrow(/authorization/i);
+    await expect(dial('replica-r9', PASSWORD)).rejects.toThrow(/authorization/i);
   });
 
   it('the system user hears of connections that end, and can publish nothing', async () => {
@@ -209,9 +297,11 @@ describe('NATS permissions', () => {
     echo(replica, names.leadInbox(7));
     echo(worker, names.noticeInbox(w1));
     echo(worker, names.queryInbox(w1));
-    await Promise.all([replica.flush(), worker.flush()]);
+    echo(other, names.raftInbox(r2));
+    await Promise.all([replica.flush(), worker.flush(), other.flush()]);
     const asks: readonly (readonly [NatsConnection, string])[] = [
       [other, names.raft(r1, r2)],
+      [replica, names.raft(r2, r1)],
       [plane, names.lead(7, 'lookup', dp1)],
       [plane, names.lead(7, 'demand', dp1)],
       [plane, names.lead(7, 'pull', dp1)],
@@ -222,7 +312,7 @@ describe('NATS permissions', () => {
       for (let again = 0; again < 3; again++)
         expect((await connection.request(subject, 'ping', { timeout: 5_000 })).string()).toBe('ping');
     }
-    await expect(replica.request(names.raft(r2, r1), '', { timeout: 5_000 })).rejects.toThrow(
+    await expect(replica.request(names.notice(w2, r1), '', { timeout: 5_000 })).rejects.toThrow(
       /no responders/i,
     );
     await expect(plane.request(names.lead(8, 'lookup', dp1), '', { timeout: 5_000 })).rejects.toThrow(
