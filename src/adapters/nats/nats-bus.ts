@@ -38,6 +38,8 @@ const REDIAL_MS = 500;
 function dial(options: NatsBusOptions, user: string, pass: string, name: string): Promise<NatsConnection> {
   return connect({
     servers: [...options.servers],
+    // The first is the one beside us: the fall of another host must not be ours.
+    noRandomize: true,
     user,
     pass,
     name,
