@@ -1,7 +1,9 @@
 /** The service layer over gRPC, with health (grpc.health.v1) and reflection, on every replica. */
 import {
+  logVerbosity,
   type Metadata,
   Server,
+  setLogVerbosity,
   ServerCredentials,
   type sendUnaryData,
   type ServerReadableStream,
@@ -35,6 +37,9 @@ const SERVICE = 'baton.api.v1.Baton';
 const SCHEMA = 'proto/baton/api/v1/api.proto';
 const FOLLOW_EVERY_MS = 250;
 const CLOSE_GRACE_MS = 2_000;
+
+// What goes wrong is thrown, and printed once, by us.
+setLogVerbosity(logVerbosity.NONE);
 
 export interface GrpcServerOptions {
   readonly host: string;

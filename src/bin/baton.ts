@@ -70,7 +70,8 @@ function addProcessCommands(program: Command): void {
 const self = [process.execPath, '--no-warnings', fileURLToPath(import.meta.url)];
 // A reader that has seen enough (baton get … | head) is no error.
 process.stdout.on('error', () => process.exit(0));
-process.exitCode = await run(
-  { terminal, version: batonVersion(), self, addProcessCommands },
-  process.argv.slice(2),
-);
+const options = { terminal, version: batonVersion(), self, addProcessCommands };
+const code = await run(options, process.argv.slice(2));
+// A process that could not start may have connections open already: they must not keep it.
+if (code === 0) process.exitCode = 0;
+else process.exit(code);

@@ -105,7 +105,6 @@ async function packageModule(shown: string, entry: string): Promise<PackagedFunc
       'path',
       `${shown}: ${firstProblem(error as BuildFailure)}`,
       'fix the module and deploy again',
-      error,
     );
   }
   const stage = mkdtempSync(join(tmpdir(), 'baton-package-'));

@@ -1,5 +1,6 @@
 /** Local clusters: up, down, start, stop, supervise; and the status of any. */
 import { resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
 import {
   down,
@@ -12,7 +13,13 @@ import {
   type ClusterView,
 } from '../../../cluster/local/local-cluster.ts';
 import { startDetached } from '../../../cluster/local/processes.ts';
-import { topologyDefaults, type TopologyOptions } from '../../../cluster/local/topology.ts';
+import {
+  checkTopology,
+  hasCluster,
+  topologyDefaults,
+  type TopologyOptions,
+} from '../../../cluster/local/topology.ts';
+import { loadLocalCluster, type LocalCluster } from '../../config/cluster.ts';
 import type { ClusterStatus } from '../../api/client.ts';
 import { Context, usage, wholeNumber } from '../context.ts';
 import { renderTable, type Terminal } from '../output.ts';
@@ -117,7 +124,9 @@ function topologyOf(flags: UpFlags): TopologyOptions {
 
 async function runUp(context: Context, flags: UpFlags, self: readonly string[]): Promise<void> {
   const options = topologyOf(flags);
+  checkTopology(options);
   const directory = resolve(context.directory);
+  if (hasCluster(directory)) demandSameTopology(flags, loadLocalCluster(directory));
   if (flags.detach === true) {
     const view = await up(directory, options, context.progress);
     if (flags.supervise === true) {
@@ -136,11 +145,35 @@ async function runUp(context: Context, flags: UpFlags, self: readonly string[]):
     context.value(view, () => renderView(view));
     if (context.format === 'table') context.terminal.err('Ctrl-C ends it\n');
     if (flags.supervise === true) await supervise(directory, stopping.signal, context.progress);
-    else if (!stopping.signal.aborted)
-      await new Promise<void>((done) => stopping.signal.addEventListener('abort', () => done()));
+    else await untilAborted(stopping.signal);
   } finally {
     context.progress('stopping …');
     await down(directory);
+  }
+}
+
+/** A signal alone does not keep a process alive. */
+async function untilAborted(signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) await delay(60_000, undefined, { signal }).catch(() => undefined);
+}
+
+/** A cluster is what it was made: flags that say otherwise are told so, not ignored. */
+function demandSameTopology(flags: UpFlags, cluster: LocalCluster): void {
+  const given: readonly (readonly [flag: string, wanted: unknown, is: unknown])[] = [
+    ['--replicas', flags.replicas, cluster.replicas.length],
+    ['--data-planes', flags.dataPlanes, cluster.dataPlanes.length],
+    ['--workers', flags.workers, cluster.workers.length],
+    ['--nats', flags.nats, cluster.nats.length],
+    ['--runtime', flags.runtime, cluster.runtime],
+    ['--start-ms', flags.startMs, cluster.startMs],
+  ];
+  for (const [flag, wanted, is] of given) {
+    if (wanted === undefined || wanted === is) continue;
+    throw usage(
+      flag,
+      `this cluster has ${String(is)}`,
+      'leave the flag out, or make another cluster with --dir',
+    );
   }
 }
 
