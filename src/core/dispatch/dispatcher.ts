@@ -114,8 +114,9 @@ export class Dispatcher<T> {
     } else {
       state.endpoint = endpoint;
       // Whoever says it again has heard from its worker since it refused.
-      if (state.phase !== 'condemned') state.phase = 'serving';
-      if (state.phase === 'serving') this.#refused.delete(state);
+      state.phase = state.condemned ? 'condemned' : 'serving';
+      if (state.condemned) this.#refused.add(state);
+      else this.#refused.delete(state);
     }
     fn.refresh(state);
     this.#pump(fn, nowMs);
@@ -198,7 +199,9 @@ export class Dispatcher<T> {
 
   /** A slot of this endpoint will never be given back: no request goes there again. */
   condemn(ticket: Ticket<T>, nowMs: number): void {
-    if (ticket.endpoint !== undefined) this.#takeOut(ticket.endpoint, 'condemned', nowMs);
+    if (ticket.endpoint === undefined) return;
+    ticket.endpoint.condemned = true;
+    this.#takeOut(ticket.endpoint, 'condemned', nowMs);
   }
 
   /** A request that answered shows that the endpoint is well. */

@@ -4,7 +4,7 @@ import type { Endpoint } from '../model/sandbox.ts';
 /**
  * `serving` takes requests while its generation is the current one. `withdrawing` takes none and is counted down.
  * `refused` refused a connection and is tried again after a while. `condemned` is never tried again: it holds a slot that
- * nobody can give back.
+ * nobody can give back, and being withdrawn and published once more does not change that.
  */
 export type EndpointPhase = 'serving' | 'withdrawing' | 'refused' | 'condemned';
 
@@ -17,6 +17,7 @@ export class EndpointState {
   /** Its place among the function's ready endpoints, and among those with a free slot; -1 for none. */
   readyIndex = -1;
   freeIndex = -1;
+  condemned = false;
   retryAtMs = 0;
   backoffMs = 0;
 

@@ -125,7 +125,7 @@ class World {
         const condemned = this.condemned.has(name);
         dispatcher.putEndpoint(endpoint(name, { uid: step.uid, generation }), bench.nowMs);
         if (known === undefined) this.endpoints.set(name, { generation, phase: 'serving' });
-        else if (!condemned) known.phase = 'serving';
+        else known.phase = condemned ? 'out' : 'serving';
         break;
       }
       case 'withdraw': {
@@ -202,7 +202,7 @@ class World {
     };
     if (step.kind === 'condemn') {
       dispatcher.condemn(run.ticket, nowMs);
-      if (state !== undefined && state.phase !== 'withdrawing') this.condemned.add(run.sandbox);
+      if (state !== undefined) this.condemned.add(run.sandbox);
       out();
       return;
     }
@@ -326,6 +326,19 @@ describe('any history', () => {
       { seed: 20_240, numRuns: 1_500 },
     );
     expect(dispatched).toBeGreaterThan(4_000);
+  });
+
+  it('does not take a condemned endpoint back after a withdrawal (seed 60)', () => {
+    const world = new World();
+    world.apply({ kind: 'generation', uid: 7, hardLimit: 1 });
+    world.apply({ kind: 'owner', uid: 7, who: 'self' });
+    world.apply({ kind: 'put', uid: 7, sandbox: 0, ahead: 0 });
+    world.apply({ kind: 'submit', uid: 7, waitMs: 1 });
+    world.apply({ kind: 'condemn', pick: 0 });
+    world.apply({ kind: 'withdraw', uid: 7, sandbox: 0 });
+    world.apply({ kind: 'put', uid: 7, sandbox: 0, ahead: 0 });
+    world.apply({ kind: 'submit', uid: 7, waitMs: 1 });
+    expect([...world.queued.keys()]).toEqual(['r1']);
   });
 
   it('takes back a whole queue from an owner that refuses, in order', () => {

@@ -162,6 +162,27 @@ describe('endpoints', () => {
     expect(bench.dispatcher.refusedEndpoints()).toEqual(['s-1']);
   });
 
+  it('leaves a condemned endpoint alone also when it is withdrawn and published once more', () => {
+    // By two leaders in a row: the second one takes it from a report of its worker.
+    for (const order of ['condemned first', 'withdrawn first']) {
+      bench = new Bench();
+      bench.dispatcher.putFunction(record({ hardLimit: 2 }), 0);
+      bench.dispatcher.setOwner(functionUid(7), owner('dp-1'), 0);
+      bench.dispatcher.putEndpoint(endpoint('s-1'), 0);
+      const a = bench.submit('a');
+      if (order === 'condemned first') bench.dispatcher.condemn(a, 0);
+      bench.dispatcher.withdrawEndpoint(sandboxId('s-1'), 0);
+      if (order === 'withdrawn first') bench.dispatcher.condemn(a, 0);
+      bench.dispatcher.putEndpoint(endpoint('s-1'), 1);
+      bench.take();
+      bench.submit('b');
+      expect(bench.said(), order).toEqual(['demand 7']);
+      expect(bench.dispatcher.refusedEndpoints()).toEqual([sandboxId('s-1')]);
+      bench.dispatcher.sweep(60_000);
+      expect(bench.said(), order).toEqual(['b rejected no-capacity']);
+    }
+  });
+
   it('balances by two choices far better than at random, and round-robin exactly', () => {
     for (const balancing of ['two-choices', 'round-robin', 'least-loaded'] as const) {
       const b = new Bench();
