@@ -1,0 +1,339 @@
+/** The command line as scripts use it: names, flags, JSON, exit codes. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { processOf } from '../../cluster/local/processes.ts';
+import { batonProgram, packageRoot } from '../../cluster/package-root.ts';
+import { baton, http, TestCluster, until } from './harness.ts';
+
+interface SandboxRow {
+  readonly id: string;
+  readonly function: string;
+  readonly worker: string;
+  readonly pid: number;
+  readonly state: string;
+  readonly address: string;
+}
+
+const example = (name: string): string => join(packageRoot(), 'examples', name);
+
+describe('the command line', () => {
+  const cluster = new TestCluster();
+  const scratch = mkdtempSync(join(tmpdir(), 'baton-cli-'));
+
+  beforeAll(async () => {
+    await cluster.up();
+  });
+  afterAll(async () => {
+    await cluster.close();
+    rmSync(scratch, { recursive: true, force: true });
+  });
+
+  it('up says what it started, and again on the same directory changes nothing', async () => {
+    const { view } = cluster;
+    expect(view.dir).toBe(cluster.dir);
+    expect([view.nats.length, view.replicas.length, view.dataPlanes.length, view.workers.length]).toEqual([
+      1, 3, 2, 2,
+    ]);
+    for (const pid of cluster.pids()) expect(process.kill(pid, 0)).toBe(true);
+    expect(await cluster.up()).toEqual(view);
+  });
+
+  it('deploy answers with name, uid, generation and urls; a second one is the next generation', async () => {
+    const first = await cluster.json<{ name: string; uid: number; generation: number; urls: string[] }>(
+      'deploy',
+      example('hello.ts'),
+      '--name',
+      'greeter',
+      '--env',
+      'GREETING=good day',
+      '--min',
+      '1',
+      '--max',
+      '3',
+      '--target',
+      '10',
+      '--timeout',
+      '5000',
+    );
+    expect(first).toMatchObject({ name: 'greeter', generation: 1 });
+    expect(first.urls).toHaveLength(2);
+    const { body } = await http(`${first.urls[0]}?name=you`);
+    expect(JSON.parse(body)).toMatchObject({ message: 'good day, you' });
+    const second = await cluster.json<{ uid: number; generation: number }>(
+      'deploy',
+      example('hello.ts'),
+      '--name',
+      'greeter',
+      '--replica',
+      'r2',
+    );
+    expect(second).toMatchObject({ uid: first.uid, generation: 2 });
+  });
+
+  it('takes an update only at the generation that it expects', async () => {
+    const ran = await cluster.baton(
+      'deploy',
+      example('hello.ts'),
+      '--name',
+      'greeter',
+      '--if-generation',
+      '1',
+    );
+    expect([ran.code, ran.stderr]).toEqual([1, expect.stringContaining('greeter is at generation 2')]);
+    const isNew = await cluster.baton(
+      'deploy',
+      example('hello.ts'),
+      '--name',
+      'greeter',
+      '--if-generation',
+      '0',
+    );
+    expect(isNew.code).toBe(1);
+  });
+
+  it('runs a program, captures its output, and shows it', async () => {
+    await cluster.json('deploy', example('python'), '--name', 'py');
+    const ran = await cluster.baton('invoke', 'py', '/where', '-d', 'posted');
+    expect(JSON.parse(ran.stdout)).toMatchObject({ path: '/where', received: 'posted' });
+    await until('the line', async () => (await cluster.baton('logs', 'py')).stdout.includes('POST /where'));
+  });
+
+  it('follows logs until it is interrupted', async () => {
+    const follower = spawn(process.execPath, [
+      '--no-warnings',
+      batonProgram(),
+      'logs',
+      '-f',
+      'py',
+      '--dir',
+      cluster.dir,
+    ]);
+    let seen = '';
+    follower.stdout.on('data', (chunk: Buffer) => (seen += chunk.toString()));
+    await cluster.baton('invoke', 'py', '/followed');
+    await until('the followed line', () => seen.includes('GET /followed'));
+    follower.kill('SIGINT');
+    const [code] = (await once(follower, 'exit')) as [number];
+    expect(code).toBe(0);
+  });
+
+  it('get sandboxes lists what runs where', async () => {
+    const rows = await cluster.json<SandboxRow[]>('get', 'sandboxes');
+    const row = rows.find((candidate) => candidate.function === 'py');
+    expect(Object.keys(row ?? {})).toEqual(
+      expect.arrayContaining(['id', 'function', 'worker', 'pid', 'state', 'address']),
+    );
+    expect(row).toMatchObject({
+      state: 'ready',
+      address: expect.stringMatching(/^tcp:127\.0\.0\.1:\d+$/) as string,
+    });
+    expect(process.kill(row?.pid ?? 0, 0)).toBe(true);
+    for (const kind of ['functions', 'workers', 'data-planes', 'replicas'])
+      expect((await cluster.json<unknown[]>('get', kind)).length).toBeGreaterThan(0);
+  });
+
+  it('status has the keys that scripts read', async () => {
+    const status = await cluster.status();
+    expect(status.leader).toMatch(/^r[123]$/);
+    expect(new Set(status.replicas.map(({ stateHash }) => stateHash)).size).toBe(1);
+    expect(status.replicas.map(({ pid }) => pid).sort()).toEqual(
+      cluster.view.replicas.map(({ pid }) => pid).sort(),
+    );
+    expect(status.workers.map(({ sandboxes }) => typeof sandboxes)).toEqual(['number', 'number']);
+    expect(status.functions.find(({ name }) => name === 'py')).toMatchObject({ ready: 1, desired: 1 });
+    expect(status.dataPlanes.every(({ endpointSeq, pid }) => endpointSeq > 0 && pid > 0)).toBe(true);
+  });
+
+  it('apply takes several documents, whole or not at all', async () => {
+    writeFileSync(join(scratch, 'two.mjs'), `export default () => 'applied';`);
+    const file = join(scratch, 'functions.yaml');
+    writeFileSync(
+      file,
+      `kind: Function\nname: one\npath: ./two.mjs\n---\nname: two\npath: ./two.mjs\nmax: 2\n`,
+    );
+    expect(await cluster.json<unknown[]>('apply', '-f', file)).toMatchObject([
+      { name: 'one' },
+      { name: 'two' },
+    ]);
+    const { body } = await http(`${cluster.view.dataPlanes[0]?.url}/function/two`);
+    expect(body).toBe('applied');
+    writeFileSync(file, `name: three\npath: ./two.mjs\n---\nname: four\npath: ./two.mjs\nmaximum: 2\n`);
+    const ran = await cluster.baton('apply', '-f', file);
+    expect([ran.code, ran.stderr]).toEqual([1, expect.stringContaining('document 2: maximum: no such key')]);
+    expect((await cluster.baton('describe', 'three')).code).toBe(1);
+  });
+
+  it('what get shows as YAML can be applied again', async () => {
+    const shown = await cluster.baton('describe', 'two', '-o', 'json');
+    const { spec } = JSON.parse(shown.stdout) as { spec: object };
+    const file = join(scratch, 'again.yaml');
+    writeFileSync(file, JSON.stringify(spec));
+    expect(await cluster.json<unknown[]>('apply', '-f', file)).toMatchObject([
+      { name: 'two', generation: 2 },
+    ]);
+  });
+
+  it('cordon keeps new sandboxes away, also after the worker was restarted', async () => {
+    await cluster.json('cordon', 'w1');
+    await cluster.baton('stop', 'w1');
+    await cluster.start('w1');
+    await until(
+      'the worker',
+      async () => (await cluster.status()).workers.find(({ id }) => id === 'w1')?.cordoned === true,
+    );
+    for (const name of ['placed-1', 'placed-2'])
+      await cluster.json('deploy', example('hello.ts'), '--name', name);
+    const rows = await cluster.json<SandboxRow[]>('get', 'sandboxes');
+    expect(rows.filter(({ function: fn }) => fn.startsWith('placed-')).map(({ worker }) => worker)).toEqual([
+      'w2',
+      'w2',
+    ]);
+    await cluster.json('uncordon', 'w1');
+    expect((await cluster.status()).workers.find(({ id }) => id === 'w1')?.cordoned).toBe(false);
+  });
+
+  it('transfer-leadership hands over, and a graceful stop of the leader too', async () => {
+    const before = (await cluster.status()).leader;
+    const to = cluster.view.replicas.find(({ id }) => id !== before)?.id ?? '';
+    expect(await cluster.json('transfer-leadership', to)).toMatchObject({ leader: to });
+    await cluster.baton('stop', to);
+    await until('another leader', async () => ![to, ''].includes((await cluster.status()).leader));
+    await cluster.start(to);
+  });
+
+  it('delete takes functions away, and their sandboxes', async () => {
+    await cluster.json('delete', 'one', 'two');
+    const { status } = await http(`${cluster.view.dataPlanes[1]?.url}/function/one`);
+    expect(status).toBe(404);
+    await until(
+      'no sandboxes',
+      async () =>
+        !(await cluster.json<SandboxRow[]>('get', 'sandboxes')).some(({ function: fn }) => fn === 'two'),
+    );
+  });
+
+  it.each([
+    ['an unknown flag', 2, ['deploy', example('hello.ts'), '--colour', 'red'], /unknown option '--colour'/],
+    [
+      'a name that is none',
+      2,
+      ['deploy', example('hello.ts'), '--name', 'No_Name'],
+      /--name: "No_Name" is not a valid name/,
+    ],
+    [
+      'a number that is none',
+      2,
+      ['deploy', example('hello.ts'), '--min', 'few'],
+      /--min: "few" is not a whole number/,
+    ],
+    ['a path that is not there', 1, ['deploy', '/no/such/path.ts'], /no such file or directory/],
+    ['a key that is none', 1, ['deploy', example('hello.ts'), '--set', 'speed=9'], /speed: no such key/],
+    [
+      'a value out of range',
+      1,
+      ['deploy', example('hello.ts'), '--set', 'stableWindowMs=5'],
+      /stableWindowMs: /,
+    ],
+    [
+      'bounds that contradict',
+      1,
+      ['deploy', example('hello.ts'), '--min', '3', '--max', '2'],
+      /max: 2 is below min 3/,
+    ],
+    ['an unknown function', 1, ['describe', 'nobody'], /no function nobody/],
+    ['an unknown kind', 2, ['get', 'pods'], /is not a kind/],
+    ['a format that is none', 2, ['get', 'functions', '-o', 'xml'], /is not a format/],
+    ['a feature of later', 1, ['rollback', 'greeter'], /rollback: not there yet/],
+  ])('says what is wrong with %s in one line', async (_what, code, args, message) => {
+    const ran = await cluster.baton(...args);
+    expect(ran.code).toBe(code);
+    expect(ran.stderr.trim().split('\n')).toHaveLength(1);
+    expect(ran.stderr).toMatch(message);
+  });
+
+  it('a module without a handler, and one that throws, are told with their own stack', async () => {
+    writeFileSync(join(scratch, 'none.mjs'), 'export const nothing = 1;');
+    const none = await cluster.baton('deploy', join(scratch, 'none.mjs'));
+    expect([none.code, none.stderr]).toEqual([1, expect.stringContaining('exports no handler')]);
+    writeFileSync(join(scratch, 'thrower.mjs'), `function deep() { throw new Error('at load'); }\ndeep();`);
+    const thrower = await cluster.baton('deploy', join(scratch, 'thrower.mjs'));
+    expect([thrower.code, thrower.stderr]).toEqual([1, expect.stringMatching(/at load[\s\S]*at deep/)]);
+  });
+});
+
+describe('a process that cannot start', () => {
+  it('says which port is taken, and which directory is another’s', { timeout: 60_000 }, async () => {
+    const cluster = new TestCluster();
+    try {
+      await cluster.up('--replicas', '1', '--data-planes', '1', '--workers', '1', '--runtime', 'simulated');
+      const [plane] = cluster.view.dataPlanes;
+      const [replica] = cluster.view.replicas;
+      const taken = await baton('data-plane', '--config', join(plane?.dir ?? '', 'config.json'));
+      expect([taken.code, taken.stderr]).toEqual([
+        1,
+        expect.stringMatching(/cannot listen on 127\.0\.0\.1:\d+/),
+      ]);
+      await cluster.baton('stop', replica?.id ?? '');
+      const config = join(replica?.dir ?? '', 'config.json');
+      const text = readFileSync(config, 'utf8');
+      const other = join(replica?.dir ?? '', 'other.json');
+      writeFileSync(other, text.replace(/"cluster": "[^"]+"/, '"cluster": "another"'));
+      const foreign = await baton('control-plane', '--config', other);
+      expect([foreign.code, foreign.stderr]).toEqual([1, expect.stringContaining('belongs to replica')]);
+      writeFileSync(other, text.replace('"dataDir"', '"dataDirectory"'));
+      const corrupt = await baton('control-plane', '--config', other);
+      expect([corrupt.code, corrupt.stderr]).toEqual([1, expect.stringContaining('dataDir')]);
+      writeFileSync(other, '{ "cluster": ');
+      expect((await baton('control-plane', '--config', other)).code).toBe(1);
+    } finally {
+      await cluster.close();
+    }
+  });
+
+  it('up in the foreground ends its processes on Ctrl-C', { timeout: 60_000 }, async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'baton-fore-'));
+    const args = [
+      'up',
+      '--replicas',
+      '1',
+      '--workers',
+      '1',
+      '--runtime',
+      'simulated',
+      '--json',
+      '--dir',
+      dir,
+    ];
+    const up = spawn(process.execPath, ['--no-warnings', batonProgram(), ...args]);
+    let output = '';
+    up.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+    await until('the cluster', () => output.trimEnd().endsWith('}'), 40_000);
+    up.kill('SIGINT');
+    await once(up, 'exit');
+    for (const id of ['n1', 'r1', 'dp1', 'dp2', 'w1']) expect(processOf(join(dir, id))).toBeUndefined();
+    rmSync(dir, { recursive: true, force: true });
+  });
+});
+
+describe('baton dev', () => {
+  it('serves one file, again at each change, and leaves nothing behind', { timeout: 60_000 }, async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'baton-dev-test-'));
+    const file = join(dir, 'now.mjs');
+    writeFileSync(file, `export default () => 'first';`);
+    const dev = spawn(process.execPath, ['--no-warnings', batonProgram(), 'dev', file]);
+    let output = '';
+    dev.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+    const url = await until('the URL', () => /http\S+/.exec(output)?.[0], 30_000);
+    expect((await http(url)).body).toBe('first');
+    writeFileSync(file, `export default () => 'second';`);
+    await until('the change', async () => (await http(url)).body === 'second');
+    dev.kill('SIGINT');
+    const [code] = (await once(dev, 'exit')) as [number];
+    expect(code).toBe(0);
+    rmSync(dir, { recursive: true, force: true });
+  });
+});
