@@ -1,6 +1,6 @@
 /** The compiled runtime, functions written to disk, and calls to their sandboxes. */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { request, type IncomingMessage, type RequestOptions } from 'node:http';
+import { Agent, request, type IncomingMessage, type RequestOptions } from 'node:http';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -117,9 +117,15 @@ export interface Answer {
   readonly body: string;
 }
 
+/**
+ * On a connection that stays open, as a data plane's does: node's client ends each request with an empty write, which fails
+ * once the other side has closed.
+ */
 export function open(address: string, options: RequestOptions = {}, body?: string): Promise<IncomingMessage> {
+  const agent = new Agent({ keepAlive: true });
   return new Promise((resolve, reject) => {
-    request({ agent: false, ...target(address), ...options }, resolve)
+    request({ agent, ...target(address), ...options }, resolve)
+      .once('socket', (socket) => socket.on('error', () => undefined))
       .once('error', reject)
       .end(body);
   });

@@ -124,13 +124,26 @@ describe('a request', () => {
     expect(first?.toString()).toBe('first');
   });
 
-  test('body that nobody reads does not hold the connection: the next request on it is served', async () => {
-    const port = await serving(() => 'not interested');
-    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-    onTestFinished(() => agent.destroy());
-    for (let i = 0; i < 3; i++) {
-      const { body } = await call({ port, agent, method: 'POST' }, Buffer.alloc(2_000_000));
-      expect(body).toBe('not interested');
+  test.each<[string, (received: Request) => unknown]>([
+    ['at once', () => undefined],
+    ['when some of it has come in', () => new Promise((resolve) => setTimeout(resolve, 30))],
+    ['after its first chunk', (received) => received.body?.getReader().read()],
+    ['after it was cancelled', (received) => received.body?.cancel()],
+  ])('body that is left unread, answered %s, does not hold its connection', async (_name, before) => {
+    let calls = 0;
+    const port = await serving(async (received) => {
+      await before(received);
+      return `answer ${++calls}`;
+    });
+    // A socket of our own: a client library would quietly take another connection.
+    const socket = connect(port, '127.0.0.1');
+    onTestFinished(() => void socket.destroy());
+    let received = '';
+    socket.on('data', (chunk: Buffer) => (received += chunk.toString()));
+    for (let i = 1; i <= 3; i++) {
+      socket.write('POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2000000\r\n\r\n');
+      socket.write(Buffer.alloc(2_000_000));
+      await vi.waitFor(() => expect(received).toContain(`answer ${i}`), { timeout: 10_000 });
     }
   });
 
