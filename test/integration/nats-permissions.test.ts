@@ -1,10 +1,12 @@
 /** Identity on the bus is the server's word: what each process' credentials can and cannot do, asked of a real server. */
 import { connect, type NatsConnection, PermissionViolationError } from 'nats';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { spawn, type ChildProcess } from 'node:child_process';
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { siteFiles } from '../../cluster/deployment/files.ts';
+import { composeSite, kubernetesSite } from '../../cluster/deployment/site.ts';
 import { freePorts } from '../../cluster/local/ports.ts';
 import { acceptsConnections } from '../../cluster/local/readiness.ts';
 import { renderNatsConf } from '../../cluster/nats/render.ts';
@@ -33,6 +35,7 @@ describe('NATS permissions', () => {
   const directory = mkdtempSync(join(tmpdir(), 'baton-permissions-'));
   const connections: NatsConnection[] = [];
   let server: ChildProcess;
+  let program = '';
   let port = 0;
 
   beforeAll(async () => {
@@ -50,6 +53,7 @@ describe('NATS permissions', () => {
       workers: [user('w1'), user('w2')],
     });
     writeFileSync(join(directory, 'nats.conf'), conf);
+    program = path;
     server = spawn(path, ['-c', join(directory, 'nats.conf')], { stdio: 'ignore' });
     await until('the server', () => acceptsConnections('127.0.0.1', port));
   }, 300_000);
@@ -318,5 +322,16 @@ describe('NATS permissions', () => {
     await expect(plane.request(names.lead(8, 'lookup', dp1), '', { timeout: 5_000 })).rejects.toThrow(
       /no responders/i,
     );
+  });
+
+  it('the server takes the configuration of every deployment', () => {
+    for (const make of [composeSite, kubernetesSite]) {
+      const { nats } = siteFiles(make('c1', { dataPlanes: 2, workers: 2 }));
+      for (const [id, text] of Object.entries(nats)) {
+        const file = join(directory, `${id}.conf`);
+        writeFileSync(file, text);
+        expect(() => execFileSync(program, ['-t', '-c', file], { stdio: 'pipe' })).not.toThrow();
+      }
+    }
   });
 });
