@@ -46,6 +46,8 @@ export class FileLogStore implements LogStore {
   #file: FileHandle | undefined;
   #segment = 0;
   #segmentBytes = 0;
+  /** Of the record that the segment begins with: everything that was kept. */
+  #keptBytes = 0;
   #chain = 0;
   #hardTurn = 0;
   #hardSeq = 0;
@@ -149,19 +151,27 @@ export class FileLogStore implements LogStore {
       const bytes = readIfThere(this.#path(`log-${segment}`)) ?? Buffer.alloc(0);
       const scan = scanSegment(bytes, segment);
       if (scan.state === 'damaged' || (scan.state === 'torn' && !isLast)) return `log-${segment}`;
+      // A segment's first record is durable before anything older is removed: without it there is nothing to begin from.
+      if (segments.length === 1 && scan.payloads.length === 0) return `log-${segment}`;
       for (const payload of scan.payloads) this.#replay(wire.StoredEntries.decode(payload));
       if (!isLast) continue;
       torn = bytes.length - scan.goodBytes;
       if (torn > 0) await truncate(this.#path(`log-${segment}`), scan.goodBytes);
       this.#segment = segment;
       this.#segmentBytes = scan.goodBytes;
+      this.#keptBytes = scan.payloads[0]?.length ?? 0;
       this.#chain = scan.chain;
       this.#file = await open(this.#path(`log-${segment}`), 'a');
       if (torn > 0) await this.#file.sync();
     }
     const base = this.#snapshot?.index ?? 0;
+    // A crash between a leader's snapshot and the log's rewrite left a tail that does not follow from the snapshot.
+    const atBase = this.#entries.find((entry) => entry.index === base);
+    if (atBase !== undefined && atBase.term !== this.#snapshot?.term) this.#entries = [];
     this.#entries = this.#entries.filter((entry) => entry.index > base);
     if (this.#file === undefined) return 'log';
+    // F2: a lost slot is told from one that was torn before it was acknowledged.
+    if ((this.#entries.at(-1)?.term ?? 0) > this.#hard.term) return 'hard-0 and hard-1';
     if (this.#entries.length > 0 && this.#entries[0]?.index !== base + 1)
       return 'log (a gap after the snapshot)';
     return torn;
@@ -274,7 +284,8 @@ export class FileLogStore implements LogStore {
     }
     if (!dirty) return;
     await this.#file?.datasync();
-    if (this.#segmentBytes > SEGMENT_BYTES) await this.#rewriteLog();
+    // As much again as was kept, so that a long log is not written anew with every batch.
+    if (this.#segmentBytes > SEGMENT_BYTES + 2 * this.#keptBytes) await this.#rewriteLog();
   }
 
   async #append(entries: readonly StoredEntry[], reset: boolean): Promise<void> {
@@ -313,6 +324,7 @@ export class FileLogStore implements LogStore {
     this.#segmentBytes = 0;
     this.#chain = chainSeed(segment);
     await this.#append(this.#entries, true);
+    this.#keptBytes = this.#segmentBytes;
     await this.#file.sync();
     await syncFolder(this.#directory);
   }

@@ -1,0 +1,404 @@
+/**
+ * The log store after every crash that a disk can make of it: each file cut at each byte, each byte flipped, and each
+ * state between two steps. What may come out is a prefix of what was saved, or "damaged"; never anything that was not saved.
+ */
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { FileLogStore } from '../../../src/adapters/log-file/log-file.ts';
+import { scanSegment } from '../../../src/adapters/log-file/records.ts';
+import {
+  batch,
+  entry,
+  filesOf,
+  hard,
+  IDENTITY,
+  Playground,
+  said,
+  snapshot,
+  type Files,
+} from './directory.ts';
+
+const playground = new Playground();
+afterAll(() => playground.remove());
+
+const open = async (files: Files): Promise<string> => said(await playground.open(files));
+
+/** `files` with one of them changed. */
+function having(files: Files, name: string, bytes: Buffer | undefined): Files {
+  const changed = new Map(files);
+  if (bytes === undefined) changed.delete(name);
+  else changed.set(name, bytes);
+  return changed;
+}
+
+function flip(bytes: Buffer, at: number, mask: number): Buffer {
+  const flipped = Buffer.from(bytes);
+  flipped[at] = (flipped[at] ?? 0) ^ mask;
+  return flipped;
+}
+
+function bytesOf(files: Files, name: string): Buffer {
+  const bytes = files.get(name);
+  if (bytes === undefined) throw new Error(`no file ${name}`);
+  return bytes;
+}
+
+describe('a directory', () => {
+  it('that is not there, or holds nothing of a store, is empty, and open creates nothing', async () => {
+    const directory = playground.fresh();
+    expect(await new FileLogStore(directory).open()).toEqual({ kind: 'empty' });
+    expect(() => readdirSync(directory)).toThrow('ENOENT');
+    expect(await open(new Map([['notes.txt', Buffer.from('hello')]]))).toBe('empty');
+  });
+
+  it('is created whole, and reads back its identity and nothing else', async () => {
+    const { store, directory } = await playground.create();
+    await store.close();
+    expect(await playground.open(filesOf(directory))).toEqual({
+      kind: 'ready',
+      identity: IDENTITY,
+      hardState: { term: 0, vote: '', commit: 0 },
+      snapshot: undefined,
+      entries: [],
+      tornBytes: 0,
+    });
+  });
+
+  it('whose creation stopped half-way belongs to nobody yet', async () => {
+    const { store, directory } = await playground.create();
+    await store.close();
+    const files = filesOf(directory);
+    // The order in which create makes them.
+    const hardState = [...files].filter(([name]) => name.startsWith('hard-'));
+    expect(await open(new Map(hardState))).toBe('damaged: identity');
+    expect(await open(having(files, 'identity', undefined))).toBe('damaged: identity');
+  });
+
+  it('belongs to one process at a time, and a dead holder’s lock is taken over', async () => {
+    const { store, directory } = await playground.create();
+    await expect(new FileLogStore(directory).open()).rejects.toThrow(`held by process ${process.pid}`);
+    await store.close();
+    // A process that cannot be, one whose number another process has by now, and one that died before it wrote its name.
+    for (const holder of ['4194999 1234', `${process.pid} 1`, '']) {
+      writeFileSync(join(directory, 'lock'), holder);
+      const next = new FileLogStore(directory);
+      expect((await next.open()).kind).toBe('ready');
+      await next.close();
+    }
+  });
+
+  it('that was damaged is set aside, never edited, when it is created again', async () => {
+    const { store, directory } = await playground.create();
+    await store.save(batch({ hard: hard(1, 'a'), entries: [entry(1, 1)] }));
+    await store.close();
+    const damaged = flip(readFileSync(join(directory, 'log-1')), 3, 0xff);
+    writeFileSync(join(directory, 'log-1'), damaged);
+    const next = new FileLogStore(directory);
+    expect(await next.open()).toEqual({ kind: 'damaged', what: 'log-1' });
+    await next.create({ ...IDENTITY, voter: false });
+    await next.close();
+    expect(await open(filesOf(directory))).toBe('term 0 vote , no snapshot, no entries');
+    const aside = readdirSync(directory).find((name) => name.startsWith('damaged-')) ?? '';
+    expect(readFileSync(join(directory, aside, 'log-1'))).toEqual(damaged);
+    expect(readdirSync(join(directory, aside)).sort()).toEqual(['hard-0', 'hard-1', 'identity', 'log-1']);
+  });
+});
+
+describe('what was saved', () => {
+  it('is there again: a later batch replaces everything from its first index on', async () => {
+    const { store, directory } = await playground.create();
+    await store.save(batch({ hard: hard(1, 'a'), entries: [entry(1, 1), entry(2, 1), entry(3, 1)] }));
+    await store.save(batch({ hard: hard(2, 'b', 1), entries: [entry(2, 2)] }));
+    await store.save(batch({ entries: [entry(3, 2)] }));
+    await store.close();
+    expect(await open(filesOf(directory))).toBe('term 2 vote b, no snapshot, 1@1 2@2 3@2');
+  });
+
+  it('is there in the order of the calls, however many were made at once', async () => {
+    const { store, directory } = await playground.create();
+    const order: number[] = [];
+    const saves = Array.from({ length: 20 }, async (_, i) => {
+      await store.save(batch({ hard: hard(1, 'a', i), entries: [entry(i + 1, 1)] }));
+      order.push(i);
+    });
+    await Promise.all(saves);
+    await store.close();
+    expect(order).toEqual(Array.from({ length: 20 }, (_, i) => i));
+    const opened = await playground.open(filesOf(directory));
+    expect(opened).toMatchObject({ kind: 'ready', entries: order.map((i) => entry(i + 1, 1)) });
+    // Calls that waited for one fsync share a record's worth of it, and nothing was written twice.
+    expect(readFileSync(join(directory, 'log-1')).length).toBeLessThan(20 * 40);
+  });
+
+  it('goes on after a reopening, and after the cut of a torn tail', async () => {
+    const { store, directory } = await playground.create();
+    await store.save(batch({ hard: hard(1, 'a'), entries: [entry(1, 1)] }));
+    await store.close();
+    const torn = Buffer.concat([readFileSync(join(directory, 'log-1')), Buffer.from([9, 0, 0])]);
+    writeFileSync(join(directory, 'log-1'), torn);
+    const again = new FileLogStore(directory);
+    expect(await again.open()).toMatchObject({ kind: 'ready', tornBytes: 3 });
+    await again.save(batch({ entries: [entry(2, 1)] }));
+    await again.close();
+    expect(await open(filesOf(directory))).toBe('term 1 vote a, no snapshot, 1@1 2@1');
+  });
+
+  it('after a failed write is refused for good, and says what failed (F3)', async () => {
+    const { store, directory } = await playground.create();
+    rmSync(directory, { recursive: true });
+    const failed = store.save(batch({ hard: hard(1, 'a') }));
+    const behind = store.save(batch({ entries: [entry(1, 1)] }));
+    await expect(failed).rejects.toMatchObject({ code: 'io', cause: { code: 'ENOENT' } });
+    await expect(behind).rejects.toMatchObject({ code: 'io' });
+    mkdirSync(directory);
+    await expect(store.save(batch({ entries: [entry(1, 1)] }))).rejects.toMatchObject({ code: 'io' });
+    await expect(store.setIdentity(IDENTITY)).rejects.toMatchObject({ code: 'io' });
+    expect(readdirSync(directory)).toEqual([]);
+    await store.close();
+  });
+
+  it('moves to a fresh segment once one is large, and the old one goes; not again with every batch', async () => {
+    const { store, directory } = await playground.create();
+    const segments = (): string[] => readdirSync(directory).filter((name) => name.startsWith('log-'));
+    const big = 'x'.repeat(3 * 1024 * 1024);
+    const seen: string[][] = [];
+    for (const index of [1, 2, 3]) {
+      await store.save(batch({ hard: hard(1, 'a'), entries: [entry(index, 1, big)] }));
+      seen.push(segments());
+    }
+    expect(seen).toEqual([['log-1'], ['log-1'], ['log-2']]);
+    await store.save(batch({ entries: [entry(3, 1)] }));
+    await store.close();
+    expect(segments()).toEqual(['log-2']);
+    const opened = await playground.open(filesOf(directory));
+    expect(opened).toMatchObject({ kind: 'ready', entries: [{ index: 1 }, { index: 2 }, entry(3, 1)] });
+  });
+});
+
+describe('the log after a crash', () => {
+  let files: Files;
+  let log: Buffer;
+  /** Where the records end, and what the store holds once each one is there. */
+  let ends: number[];
+  const states = [
+    'no entries',
+    '1@1 2@1',
+    '1@1 2@1 3@1',
+    // The leader of term 2 replaced what term 1 left.
+    '1@1 2@2 3@2',
+    '1@1 2@2 3@2 4@2',
+  ];
+
+  beforeAll(async () => {
+    const { store, directory } = await playground.create();
+    await store.save(batch({ hard: hard(1, 'a'), entries: [entry(1, 1), entry(2, 1)] }));
+    await store.save(batch({ entries: [entry(3, 1)] }));
+    await store.save(batch({ hard: hard(2, 'b'), entries: [entry(2, 2), entry(3, 2)] }));
+    await store.save(batch({ entries: [entry(4, 2)] }));
+    await store.close();
+    files = filesOf(directory);
+    log = bytesOf(files, 'log-1');
+    ends = [];
+    for (let at = 0; at < log.length;) {
+      const { payloads } = scanSegment(log, 1);
+      at += 12 + (payloads[ends.length]?.length ?? 0);
+      ends.push(at);
+    }
+    expect(ends.length).toBe(states.length);
+  });
+
+  it('at any byte of it is a prefix of what was saved; without its first record it is damaged', async () => {
+    for (let cut = 0; cut <= log.length; cut++) {
+      const whole = ends.filter((end) => end <= cut).length;
+      const opened = await playground.open(having(files, 'log-1', log.subarray(0, cut)));
+      const torn = opened.kind === 'ready' ? opened.tornBytes : cut;
+      expect([said(opened), torn], `cut at ${cut} of ${log.length}`).toEqual([
+        whole === 0 ? 'damaged: log-1' : `term 2 vote b, no snapshot, ${states[whole - 1] ?? ''}`,
+        cut - (ends[whole - 1] ?? 0),
+      ]);
+    }
+  });
+
+  it('with any byte changed is damaged, in the last record too: it may have been acknowledged', async () => {
+    for (let at = 0; at < log.length; at++) {
+      for (const mask of [0x01, 0x80, 0xff]) {
+        const opened = await open(having(files, 'log-1', flip(log, at, mask)));
+        expect(opened, `byte ${at} of ${log.length} with ${mask}`).toBe('damaged: log-1');
+      }
+    }
+  });
+
+  it('with a tail of zeros or of half a header is what was saved before', async () => {
+    for (const tail of [Buffer.alloc(1), Buffer.alloc(4_096), Buffer.from([5, 0, 0, 0, 1, 2])]) {
+      const opened = await playground.open(having(files, 'log-1', Buffer.concat([log, tail])));
+      expect(opened).toMatchObject({ kind: 'ready', tornBytes: tail.length });
+      expect(said(opened)).toContain(states.at(-1));
+    }
+  });
+
+  it('without its segment is damaged, not empty', async () => {
+    expect(await open(having(files, 'log-1', undefined))).toBe('damaged: log');
+    expect(await open(having(files, 'log-1', Buffer.alloc(0)))).toBe('damaged: log-1');
+  });
+
+  it('whose earlier segment is cut short is damaged: only the last one can be torn', async () => {
+    const segments = having(files, 'log-2', Buffer.alloc(0));
+    expect(await open(segments)).toContain(states.at(-1));
+    for (const cut of [1, 20, log.length - 1]) {
+      expect(await open(having(segments, 'log-1', log.subarray(0, cut)))).toBe('damaged: log-1');
+    }
+  });
+});
+
+describe('term and vote after a crash', () => {
+  let files: Files;
+  let newest: string;
+
+  beforeAll(async () => {
+    const { store, directory } = await playground.create();
+    await store.save(batch({ hard: hard(1, 'a'), entries: [entry(1, 1)] }));
+    const before = filesOf(directory);
+    await store.save(batch({ hard: hard(2, 'b') }));
+    await store.close();
+    files = filesOf(directory);
+    newest =
+      ['hard-0', 'hard-1'].find((name) => before.get(name)?.equals(bytesOf(files, name)) === false) ?? '';
+  });
+
+  it('are the last ones saved', async () => {
+    expect(await open(files)).toBe('term 2 vote b, no snapshot, 1@1');
+  });
+
+  it('are those before when the write of a slot was torn at any byte, and the torn slot is used next', async () => {
+    const bytes = bytesOf(files, newest);
+    for (let cut = 0; cut < bytes.length; cut++) {
+      // What the slot held before is beneath.
+      const under = Buffer.concat([bytes.subarray(0, cut), Buffer.alloc(bytes.length - cut, 'x')]);
+      for (const torn of [bytes.subarray(0, cut), under]) {
+        expect(await open(having(files, newest, torn)), `cut at ${cut}`).toBe(
+          'term 1 vote a, no snapshot, 1@1',
+        );
+      }
+    }
+    const directory = playground.place(having(files, newest, bytes.subarray(0, 5)));
+    const store = new FileLogStore(directory);
+    await store.open();
+    await store.save(batch({ hard: hard(3, 'c') }));
+    await store.close();
+    const after = filesOf(directory);
+    expect(await open(after)).toBe('term 3 vote c, no snapshot, 1@1');
+    expect(await open(having(after, newest, undefined)), 'the other slot was not touched').toBe(
+      'term 1 vote a, no snapshot, 1@1',
+    );
+  });
+
+  it('do not change when the older slot rots', async () => {
+    const older = newest === 'hard-0' ? 'hard-1' : 'hard-0';
+    const bytes = bytesOf(files, older);
+    for (let at = 0; at < bytes.length; at++) {
+      expect(await open(having(files, older, flip(bytes, at, 0x10)))).toBe('term 2 vote b, no snapshot, 1@1');
+    }
+  });
+
+  it('are damaged when both slots are, and when the log is of a later term than the slot that is left', async () => {
+    const none = having(having(files, 'hard-0', undefined), 'hard-1', Buffer.from('rubbish'));
+    expect(await open(none)).toBe('damaged: hard-0 and hard-1');
+    const directory = playground.place(files);
+    const store = new FileLogStore(directory);
+    await store.open();
+    await store.save(batch({ hard: hard(3, 'c'), entries: [entry(2, 3)] }));
+    await store.close();
+    const later = filesOf(directory);
+    const lost = newest === 'hard-0' ? 'hard-1' : 'hard-0';
+    expect(await open(later)).toBe('term 3 vote c, no snapshot, 1@1 2@3');
+    expect(await open(having(later, lost, Buffer.alloc(40)))).toBe('damaged: hard-0 and hard-1');
+  });
+});
+
+describe('a snapshot', () => {
+  let before: Files;
+  let after: Files;
+
+  beforeAll(async () => {
+    const { store, directory } = await playground.create();
+    await store.save(batch({ hard: hard(1, 'a'), entries: [1, 2, 3, 4, 5].map((n) => entry(n, 1)) }));
+    before = filesOf(directory);
+    await store.compact(snapshot(3, 1), 4);
+    await store.close();
+    after = filesOf(directory);
+  });
+
+  it('takes the place of the entries below it', async () => {
+    expect([...after.keys()].sort()).toEqual(['hard-0', 'hard-1', 'identity', 'log-2', 'snapshot']);
+    expect(await open(before)).toBe('term 1 vote a, no snapshot, 1@1 2@1 3@1 4@1 5@1');
+    expect(await open(after)).toBe('term 1 vote a, snapshot 3@1, 4@1 5@1');
+    const opened = await playground.open(after);
+    expect(opened).toMatchObject({ kind: 'ready', snapshot: snapshot(3, 1) });
+  });
+
+  it('is there whole or not at all, wherever its writing stopped; the entries are there either way', async () => {
+    const state = bytesOf(after, 'snapshot');
+    for (let cut = 0; cut <= state.length; cut += 3) {
+      const half = having(before, 'snapshot.tmp', state.subarray(0, cut));
+      expect(await open(half)).toBe('term 1 vote a, no snapshot, 1@1 2@1 3@1 4@1 5@1');
+    }
+    const renamed = having(before, 'snapshot', state);
+    expect(await open(renamed)).toBe('term 1 vote a, snapshot 3@1, 4@1 5@1');
+    const segment = bytesOf(after, 'log-2');
+    for (let cut = 0; cut <= segment.length; cut++) {
+      const half = having(renamed, 'log-2', segment.subarray(0, cut));
+      expect(await open(half), `new segment cut at ${cut}`).toBe('term 1 vote a, snapshot 3@1, 4@1 5@1');
+    }
+  });
+
+  it('of which half a segment was left can be gone on from', async () => {
+    const segment = bytesOf(after, 'log-2');
+    const renamed = having(before, 'snapshot', bytesOf(after, 'snapshot'));
+    for (const cut of [0, 5, segment.length]) {
+      const directory = playground.place(having(renamed, 'log-2', segment.subarray(0, cut)));
+      const store = new FileLogStore(directory);
+      await store.open();
+      await store.save(batch({ entries: [entry(5, 1, 'again'), entry(6, 1)] }));
+      await store.compact(snapshot(4, 1), 5);
+      await store.save(batch({ entries: [entry(7, 1)] }));
+      await store.close();
+      expect([...filesOf(directory).keys()].filter((name) => name.startsWith('log-'))).toEqual(['log-3']);
+      expect(await open(filesOf(directory))).toBe('term 1 vote a, snapshot 4@1, 5@1 "again" 6@1 7@1');
+    }
+  });
+
+  it('that is cut or changed anywhere is damage', async () => {
+    const state = bytesOf(after, 'snapshot');
+    for (let at = 0; at < state.length; at++) {
+      expect(await open(having(after, 'snapshot', state.subarray(0, at)))).toBe('damaged: snapshot');
+      expect(await open(having(after, 'snapshot', flip(state, at, 0x04)))).toBe('damaged: snapshot');
+    }
+  });
+
+  it('that is gone while the log begins behind it is damage', async () => {
+    expect(await open(having(after, 'snapshot', undefined))).toBe('damaged: log (a gap after the snapshot)');
+  });
+
+  it('older than the one that is there changes nothing', async () => {
+    const directory = playground.place(after);
+    const store = new FileLogStore(directory);
+    await store.open();
+    await store.compact(snapshot(2, 1), 3);
+    await store.close();
+    expect(await open(filesOf(directory))).toBe('term 1 vote a, snapshot 3@1, 4@1 5@1');
+  });
+
+  it('of a leader replaces everything, also the tail of another history that a crash left behind it', async () => {
+    const directory = playground.place(before);
+    const store = new FileLogStore(directory);
+    await store.open();
+    await store.save(batch({ hard: hard(2, ''), snapshot: snapshot(4, 2), entries: [entry(5, 2)] }));
+    await store.close();
+    const installed = filesOf(directory);
+    expect(await open(installed)).toBe('term 2 vote , snapshot 4@2, 5@2');
+    // Stopped after the rename: entries 4 and 5 of term 1 do not follow from a snapshot of 4 at term 2.
+    const stopped = having(having(installed, 'log-2', undefined), 'log-1', bytesOf(before, 'log-1'));
+    expect(await open(stopped)).toBe('term 2 vote , snapshot 4@2, no entries');
+  });
+});
