@@ -1,0 +1,138 @@
+/** R1–R4, R7 and the hard limit, checked where each could break. A broken promise throws at once. */
+import type { EndpointBatch, EndpointChange } from '../../../src/core/model/broadcast.ts';
+import type { CommandEnvelope } from '../../../src/core/model/command.ts';
+import { compareFence, NO_FENCE, type Fence } from '../../../src/core/model/fence.ts';
+import type { FunctionSpec } from '../../../src/core/model/function.ts';
+import type { SandboxId, WorkerId } from '../../../src/lib/ids.ts';
+import type { Cluster } from './cluster.ts';
+import type { DataPlaneProcess } from './data-plane-process.ts';
+import { SUSPICION_MS, type LeaderProcess } from './leader-process.ts';
+import { versionOf } from './registry.ts';
+import type { Request } from './request.ts';
+import type { Running, WorkerProcess } from './worker-process.ts';
+
+export class Promises {
+  readonly #cluster: Cluster;
+  readonly #seen = new Map<WorkerId, Fence>();
+  readonly started: Set<SandboxId> = new Set();
+  /** Commands that were looked at when they were sent for the first time. */
+  readonly #judged = new Set<string>();
+
+  constructor(cluster: Cluster) {
+    this.#cluster = cluster;
+  }
+
+  broken(promise: string): never {
+    throw new Error(`at ${this.#cluster.nowMs.toFixed(1)} ms: ${promise}`);
+  }
+
+  // ---- R3 -----------------------------------------------------------------------------------------------------------
+
+  onStart(sandbox: SandboxId): void {
+    if (this.started.has(sandbox)) this.broken(`R3: ${sandbox} is started twice`);
+    this.started.add(sandbox);
+  }
+
+  // ---- R4 -----------------------------------------------------------------------------------------------------------
+
+  onWorkerSees(worker: WorkerId, fence: Fence): void {
+    const known = this.#seen.get(worker) ?? NO_FENCE;
+    if (compareFence(fence, known) > 0) this.#seen.set(worker, fence);
+  }
+
+  onCommandApplied(worker: WorkerProcess, { fence, command }: CommandEnvelope): void {
+    const seen = this.#seen.get(worker.id) ?? NO_FENCE;
+    if (compareFence(fence, seen) < 0)
+      this.broken(
+        `R4: ${worker.id} applies a ${command.kind} of term ${fence.term} after it saw ${seen.term}`,
+      );
+    if (command.kind === 'drain') this.#mayDrain(command.sandbox, fence);
+  }
+
+  // ---- R2 -----------------------------------------------------------------------------------------------------------
+
+  /** Ready, of the current generation of a function that exists: nothing but surplus may take it away. */
+  #isWanted(sandbox: SandboxId): boolean {
+    const status = this.#cluster.status(sandbox);
+    if (status?.state !== 'ready' || status.trial) return false;
+    return this.#cluster.registry.byUid(status.uid)?.generation === status.generation;
+  }
+
+  onCommandSent(leader: LeaderProcess, { incarnation, seq, command }: CommandEnvelope): void {
+    if (command.kind !== 'drain' && command.kind !== 'kill') return;
+    if (leader !== this.#cluster.leader) return;
+    const key = `${leader.fence.term}/${incarnation.ms}/${incarnation.nonce}/${seq}`;
+    if (this.#judged.has(key)) return;
+    this.#judged.add(key);
+    if (!this.#isWanted(command.sandbox) || leader.brain.isReconciled) return;
+    if (this.#isHardLimited(command.sandbox)) return;
+    this.broken(`R2: term ${leader.fence.term} ends ${command.sandbox} before it has reconciled`);
+  }
+
+  onBatchSent(leader: LeaderProcess, batch: EndpointBatch): void {
+    if (leader !== this.#cluster.leader) return;
+    for (const change of batch.changes) {
+      if (change.kind !== 'withdraw' || !this.#isWanted(change.sandbox)) continue;
+      if (this.#isHardLimited(change.sandbox) || leader.brain.isReconciled) continue;
+      if (!this.#isDeadTo(leader, change.sandbox))
+        this.broken(`R2: term ${leader.fence.term} withdraws ${change.sandbox} before it has reconciled`);
+    }
+  }
+
+  /** An endpoint leaves a table by its leader's word about it, not because the leader has not heard of it. */
+  onTableChanged(dataPlane: DataPlaneProcess, fence: Fence, changes: readonly EndpointChange[]): void {
+    const leader = this.#cluster.leader;
+    if (leader === undefined || compareFence(leader.fence, fence) !== 0) return;
+    for (const change of changes) {
+      if (change.kind !== 'withdraw' || !this.#isWanted(change.sandbox)) continue;
+      if (leader.withdrew.has(change.sandbox) || this.#isDeadTo(leader, change.sandbox)) continue;
+      this.broken(`R2: ${dataPlane.id} drops ${change.sandbox}, which term ${fence.term} never withdrew`);
+    }
+  }
+
+  /** The leader has not heard its worker for a suspicion interval, alone or with few others; or nobody subscribes there. */
+  #isDeadTo(leader: LeaderProcess, sandbox: SandboxId): boolean {
+    const worker = this.#cluster.workerOf(sandbox);
+    if (worker === undefined) return true;
+    const row = leader.brain.workers().find(({ id }) => id === worker.id);
+    if (row?.state === 'silent') return false;
+    const { nowMs } = this.#cluster;
+    const heardMs = leader.heardMs.get(worker.id) ?? Number.NEGATIVE_INFINITY;
+    return row?.state === 'dead' || nowMs - heardMs >= SUSPICION_MS;
+  }
+
+  /** Its sandboxes are replaced when its owner is gone, at any time (O2). */
+  #isHardLimited(sandbox: SandboxId): boolean {
+    const uid = this.#cluster.status(sandbox)?.uid;
+    const record = uid === undefined ? undefined : this.#cluster.registry.byUid(uid);
+    return (record?.spec.containerConcurrency ?? 0) > 0;
+  }
+
+  /** Withdrawal without a lost request: when the drain arrives, no data plane that the leader could hear still uses it. */
+  #mayDrain(sandbox: SandboxId, fence: Fence): void {
+    const { leader } = this.#cluster;
+    if (leader === undefined || compareFence(leader.fence, fence) !== 0) return;
+    for (const row of leader.brain.dataPlanes()) {
+      const dataPlane = this.#cluster.dataPlane(row.id);
+      if (!row.live || dataPlane === undefined || dataPlane.table.get(sandbox) === undefined) continue;
+      this.broken(`${sandbox} is drained while ${row.id}, which is live, still dispatches to it`);
+    }
+  }
+
+  // ---- R7 and the hard limit ----------------------------------------------------------------------------------------
+
+  /** `held`: what its data plane took for the function's present spec when it chose the sandbox. */
+  onServed(request: Request, spec: FunctionSpec, held: FunctionSpec | undefined): void {
+    if (spec.name !== request.name) this.broken(`R7: a request for ${request.name} reaches ${spec.name}`);
+    if (held !== undefined && versionOf(spec) !== versionOf(held))
+      this.broken(
+        `R7: a request for version ${versionOf(held)} of ${spec.name} reaches version ${versionOf(spec)}`,
+      );
+  }
+
+  onInFlight(sandbox: SandboxId, { spec, inFlight }: Running): void {
+    const limit = spec.containerConcurrency;
+    if (limit > 0 && inFlight > limit)
+      this.broken(`${sandbox} has ${inFlight} requests in flight, its hard limit is ${limit}`);
+  }
+}
