@@ -83,14 +83,18 @@ export class FileArtifactStore implements ArtifactStore {
       throw new BatonError('not-found', `no artifact ${digest}`, { fields: { digest } });
     }
     const hash = createHash('sha256');
+    // F2: the last chunk is held back until the checksum is known.
+    let held: Buffer | undefined;
     for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
       hash.update(chunk);
-      yield chunk;
+      if (held !== undefined) yield held;
+      held = chunk;
     }
     if (hash.digest('hex') !== digest) {
       await rename(path, `${path}.damaged`);
       throw new BatonError('damaged', `artifact ${digest} fails its checksum`, { fields: { digest } });
     }
+    if (held !== undefined) yield held;
   }
 
   list(): readonly StoredArtifact[] {
