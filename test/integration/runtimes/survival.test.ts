@@ -104,6 +104,33 @@ function hasCgroup(): boolean {
   return folder !== undefined;
 }
 
+describe.runIf(process.platform === 'linux')('a worker that lives', () => {
+  test('loses nothing to another that is given the same directory', async () => {
+    const first = await hold();
+    const second = await hold();
+    expect(second.mark).not.toBe(first.mark);
+    expect(first.offspring.filter((pid) => !isAlive(pid))).toEqual([]);
+    first.process.kill('SIGKILL');
+    await untilGone(first.offspring);
+    expect(second.offspring.filter((pid) => !isAlive(pid))).toEqual([]);
+    second.process.kill('SIGKILL');
+    await untilGone(second.offspring);
+  });
+
+  test('loses its guardian and gets another, which does the same', async () => {
+    const { process: worker, mark, offspring } = await hold();
+    const first = guardianOf(mark);
+    process.kill(first, 'SIGKILL');
+    await vi.waitFor(() => {
+      const next = guardianOf(mark);
+      expect(next !== 0 && next !== first && isAlive(next)).toBe(true);
+    }, WAIT);
+    expect(offspring.every(isAlive)).toBe(true);
+    worker.kill('SIGKILL');
+    await untilGone(offspring);
+  });
+});
+
 describe.runIf(process.platform === 'linux')('a worker that is gone', () => {
   test('by kill -9 leaves neither sandboxes, nor stem cells, nor grandchildren in sessions of their own', async () => {
     const { process: worker, mark, offspring, runaways } = await hold();
@@ -141,19 +168,6 @@ describe.runIf(process.platform === 'linux')('a worker that is gone', () => {
     expect(second.offspring.every(isAlive)).toBe(true);
     second.process.kill('SIGKILL');
     await untilGone(second.offspring);
-  });
-
-  test('loses its guardian and gets another, which does the same', async () => {
-    const { process: worker, mark, offspring } = await hold();
-    const first = guardianOf(mark);
-    process.kill(first, 'SIGKILL');
-    await vi.waitFor(() => {
-      const next = guardianOf(mark);
-      expect(next !== 0 && next !== first && isAlive(next)).toBe(true);
-    }, WAIT);
-    expect(offspring.every(isAlive)).toBe(true);
-    worker.kill('SIGKILL');
-    await untilGone(offspring);
   });
 
   test.skipIf(!hasCgroup())(

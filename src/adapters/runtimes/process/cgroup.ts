@@ -16,12 +16,12 @@ export function makeCgroup(name: string): string | undefined {
   return undefined;
 }
 
-export function cgroupsLike(prefix: string): string[] {
+export function cgroupsLike(prefix: string): { readonly folder: string; readonly name: string }[] {
   return parents().flatMap((parent) => {
     try {
       return readdirSync(parent)
         .filter((name) => name.startsWith(prefix))
-        .map((name) => join(parent, name));
+        .map((name) => ({ folder: join(parent, name), name }));
     } catch {
       return [];
     }

@@ -5,20 +5,26 @@
  *   G1  every process of a sandbox carries the mark in its environment, and inherits it to its children, also to those that
  *       leave their process group or session;
  *   G2  where a cgroup can be had, children that clear their environment are found there;
- *   G3  a life marks its own: the guardian of an earlier life cannot harm a later one, and no worker another's sandboxes.
+ *   G3  a life marks its own: the guardian of an earlier life cannot harm a later one, and no worker another's sandboxes. A
+ *       life that has a guardian is left alone even under the same directory: a path is the same in many containers.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { resolve } from 'node:path';
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 import type { Logger } from '../../../ports/system.ts';
 import { cgroupMembers, cgroupsLike, makeCgroup, removeCgroup } from './cgroup.ts';
-import { killWhere } from './proc.ts';
+import { commandLines, killWhere } from './proc.ts';
 
 export const MARK = 'BATON_WORKER_LIFE';
+/** A mark and a sandbox's id, of up to 63 characters, must fit behind it. */
+const SOCKETS = tmpdir().length > 9 ? '/tmp' : tmpdir();
 
 /**
  * $1 mark, $2 cgroup folder or "", $3 folder of sockets. Ignores what a terminal sends to the whole group. A process between
- * fork and exec does not carry its mark yet: only a second look that finds nothing is believed.
+ * fork and exec does not carry its mark yet: only a second look that finds nothing is believed. A cgroup goes only after the
+ * last of its processes has been reaped.
  */
 const SCRIPT = `trap '' INT TERM HUP QUIT PIPE
 while read -r _; do :; done
@@ -36,20 +42,27 @@ while [ $rounds -lt 200 ] && [ $quiet -lt 2 ]; do
     kill -9 $pids 2>/dev/null
   fi
 done
-[ -n "$2" ] && rmdir "$2" 2>/dev/null
-rm -rf "$3"`;
+rm -rf "$3"
+rounds=0
+while [ -d "$2" ] && [ $rounds -lt 100 ] && ! rmdir "$2" 2>/dev/null; do
+  rounds=$((rounds+1))
+  sleep 0.03 2>/dev/null || sleep 1
+done`;
+
+/** In argv, before the mark that it guards. */
+const GUARDIAN = 'baton-guardian';
 
 export interface GuardianOptions {
   /** The worker's own: its hash is the part of the mark that lives share. */
   readonly directory: string;
-  /** Removed at the end. */
-  readonly sockets: string;
   readonly logger: Logger | undefined;
 }
 
 export class Guardian {
   /** Value of {@link MARK}: which worker directory, which life. */
   readonly mark: string;
+  /** Of this life alone; removed at its end. Short: paths of sockets are limited to about a hundred bytes. */
+  readonly sockets: string;
   readonly #options: GuardianOptions;
   readonly #directoryMark: string;
   readonly #cgroup: string | undefined;
@@ -61,10 +74,12 @@ export class Guardian {
 
   constructor(options: GuardianOptions) {
     this.#options = options;
-    this.#directoryMark = createHash('sha256').update(resolve(options.directory)).digest('hex').slice(0, 16);
-    this.mark = `${this.#directoryMark}.${randomBytes(6).toString('hex')}`;
+    this.#directoryMark = createHash('sha256').update(resolve(options.directory)).digest('hex').slice(0, 10);
+    this.mark = `${this.#directoryMark}.${randomBytes(4).toString('hex')}`;
+    this.sockets = join(SOCKETS, `baton-${this.mark}`);
     this.#cgroup = makeCgroup(`baton-${this.mark}`);
     this.#shell = this.#watch();
+    mkdirSync(this.sockets, { mode: 0o700 });
   }
 
   /** argv that runs `command` inside the cgroup, before its first instruction. */
@@ -74,16 +89,20 @@ export class Guardian {
     return ['/bin/sh', '-c', enter, 'baton-sandbox', this.#cgroup, ...command];
   }
 
-  /** Kills what an earlier life of this directory left behind, if its guardian was killed too. */
+  /** Removes what an earlier life of this directory left behind, if its guardian was killed too. */
   async sweepEarlierLives(): Promise<void> {
-    const earlier = (mark: string | undefined): boolean =>
-      mark !== undefined && mark.startsWith(`${this.#directoryMark}.`) && mark !== this.mark;
-    await killWhere((variable) => earlier(variable(MARK)));
-    for (const folder of cgroupsLike(`baton-${this.#directoryMark}.`)) {
-      if (folder === this.#cgroup) continue;
+    const guarded = new Set([this.mark, ...commandLines().map((argv) => argv[argv.indexOf(GUARDIAN) + 1])]);
+    const isOver = (mark: string): boolean =>
+      mark.startsWith(`${this.#directoryMark}.`) && !guarded.has(mark);
+    await killWhere((variable) => isOver(variable(MARK) ?? ''));
+    for (const { folder, name } of cgroupsLike('baton-')) {
+      if (!isOver(name.slice('baton-'.length))) continue;
       for (const pid of cgroupMembers(folder)) killOne(pid);
       removeCgroup(folder);
     }
+    for (const name of readdirSync(SOCKETS))
+      if (name.startsWith('baton-') && isOver(name.slice('baton-'.length)))
+        rmSync(join(SOCKETS, name), { recursive: true, force: true });
   }
 
   /**
@@ -124,16 +143,12 @@ export class Guardian {
   }
 
   #watch(): ChildProcess {
-    const shell = spawn(
-      '/bin/sh',
-      ['-c', SCRIPT, 'baton-guardian', this.mark, this.#cgroup ?? '', this.#options.sockets],
-      {
-        stdio: ['pipe', 'ignore', 'ignore'],
-        detached: true,
-        cwd: '/',
-        env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin' },
-      },
-    );
+    const shell = spawn('/bin/sh', ['-c', SCRIPT, GUARDIAN, this.mark, this.#cgroup ?? '', this.sockets], {
+      stdio: ['pipe', 'ignore', 'ignore'],
+      detached: true,
+      cwd: '/',
+      env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin' },
+    });
     shell.once('error', (error) => {
       this.#options.logger?.error({ error: error.message }, 'no guardian: sandboxes may outlive this worker');
     });

@@ -27,6 +27,17 @@ export async function killWhere(
   }
 }
 
+/** argv of every process that may be looked at. */
+export function commandLines(): (readonly string[])[] {
+  return listProcesses().flatMap((pid) => {
+    try {
+      return [readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')];
+    } catch {
+      return [];
+    }
+  });
+}
+
 function listProcesses(): number[] {
   try {
     return readdirSync('/proc')

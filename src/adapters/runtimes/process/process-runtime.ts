@@ -7,9 +7,8 @@
  *   P3  nothing of a sandbox survives it, and no sandbox survives the worker (guardian.ts).
  */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { createConnection } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { assert } from '../../../lib/assert.ts';
 import { BatonError, explain } from '../../../lib/errors.ts';
@@ -66,7 +65,6 @@ class ProcessRuntime implements SandboxRuntime {
   readonly needsArtifacts = true;
   readonly #options: ProcessRuntimeOptions;
   readonly #startTimeoutMs: number;
-  readonly #sockets: string;
   readonly #guardian: Guardian;
   readonly #ports: PortCursor;
   readonly #cells: StemCells;
@@ -79,11 +77,8 @@ class ProcessRuntime implements SandboxRuntime {
     this.#options = options;
     this.#startTimeoutMs = options.startTimeoutMs ?? START_TIMEOUT_MS;
     mkdirSync(options.directory, { recursive: true });
-    // Paths of sockets are limited to about a hundred bytes, and a sandbox's id may take 63 of them.
-    const base = tmpdir().length > 20 ? '/tmp' : tmpdir();
-    this.#sockets = mkdtempSync(join(base, 'baton-'));
     const { directory, logger } = options;
-    this.#guardian = new Guardian({ directory, sockets: this.#sockets, logger });
+    this.#guardian = new Guardian({ directory, logger });
     this.#ports = new PortCursor(directory, options.ports, options.clock, options.random);
     this.#cells = new StemCells({
       keep: options.stemCells,
@@ -153,7 +148,7 @@ class ProcessRuntime implements SandboxRuntime {
   async #reportEnd(running: Running): Promise<void> {
     const exit = await running.life.over;
     this.#running.delete(exit.sandbox);
-    rmSync(join(this.#sockets, exit.sandbox), { force: true });
+    rmSync(join(this.#guardian.sockets, exit.sandbox), { force: true });
     if (running.port !== undefined) this.#ports.release(running.port);
     this.#onExit(exit);
   }
@@ -164,7 +159,7 @@ class ProcessRuntime implements SandboxRuntime {
     const beganMs = clock.now();
     if (host !== undefined) await this.#takePort(running, '0.0.0.0');
     if (running.life.isEnding) return running.ended;
-    const path = join(this.#sockets, sandbox);
+    const path = join(this.#guardian.sockets, sandbox);
     const cell = this.#cells.take();
     running.cell = cell;
     running.life.adopt(cell.child);
