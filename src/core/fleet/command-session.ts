@@ -29,11 +29,11 @@ export class CommandSession {
     return this.#window.length + this.#backlog.length;
   }
 
-  /** False: too much waits for this worker; nothing was queued. */
-  submit(command: WorkerCommand): boolean {
-    if (this.#backlog.length >= limits.commandBacklog) return false;
+  /** @returns the number that it will carry; 0: too much waits for this worker, nothing was queued */
+  submit(command: WorkerCommand): number {
+    if (this.#backlog.length >= limits.commandBacklog) return 0;
     this.#backlog.push(command);
-    return true;
+    return this.#nextSeq + this.#backlog.length - 1;
   }
 
   /** The worker applied everything up to here. */

@@ -53,12 +53,17 @@ export class WorkerView {
   hasInventory = false;
   /** Everything up to this version was seen. */
   #version = 0;
-  /** Reported gone: nothing older may bring it back. Bounded by the versions still in flight. */
+  /** Reported gone beyond the version: nothing older may bring it back. Bounded by the versions still in flight. */
   readonly #gone = new Map<SandboxId, number>();
   #partial: PartialInventory | undefined;
 
   constructor(id: WorkerId) {
     this.id = id;
+  }
+
+  /** Every change up to this one is in this view. */
+  get version(): number {
+    return this.#version;
   }
 
   merge(report: WorkerReport): MergeResult {
@@ -143,7 +148,8 @@ export class WorkerView {
 
   #apply(status: SandboxStatus, changes: SandboxChange[]): void {
     const before = this.sandboxes.get(status.id);
-    if (before !== undefined && before.version >= status.version) return;
+    // Everything up to the version is here: what is not here is gone, and this message is late.
+    if (status.version <= (before?.version ?? this.#version)) return;
     if ((this.#gone.get(status.id) ?? 0) >= status.version) return;
     if (status.state === 'gone') {
       this.sandboxes.delete(status.id);

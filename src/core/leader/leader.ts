@@ -138,7 +138,7 @@ export class Leader {
   cordon(worker: WorkerId, on: boolean, nowMs: number): boolean {
     const s = this.#at(nowMs);
     const node = s.workers.get(worker);
-    return node !== undefined && s.command(node, { kind: 'cordon', on });
+    return node !== undefined && s.command(node, { kind: 'cordon', on }) > 0;
   }
 
   takeEffects(nowMs: number): LeaderEffect[] {

@@ -133,7 +133,7 @@ function start(s: LeaderState, node: FunctionNode): boolean {
   const worker = id === undefined ? undefined : s.workers.get(id);
   if (worker === undefined) return false;
   const sandbox = s.nextSandboxId(spec.name);
-  const submitted = s.command(worker, {
+  const seq = s.command(worker, {
     kind: 'create',
     sandbox,
     uid: record.uid,
@@ -143,8 +143,8 @@ function start(s: LeaderState, node: FunctionNode): boolean {
     trial: false,
     artifactSources: s.options.artifactSources,
   });
-  if (!submitted) return false;
-  s.addPlaced({
+  if (seq === 0) return false;
+  const placed: Placed = {
     id: sandbox,
     uid: record.uid,
     generation: record.generation,
@@ -156,7 +156,8 @@ function start(s: LeaderState, node: FunctionNode): boolean {
     resources: spec.resources,
     withdrawSeq: 0,
     graceMs: spec.timeoutMs,
-  });
+  };
+  s.addCreated(placed, seq);
   s.event('placed', sandbox, `on ${worker.id}`);
   return true;
 }

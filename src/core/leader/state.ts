@@ -50,6 +50,11 @@ export class WorkerNode implements Candidate {
   nextProbeMs = 0;
   noResponders = 0;
   inventoryAskedMs: number = Number.NEGATIVE_INFINITY;
+  /**
+   * Created under this term and in no report yet, in the order of their numbers. `version`: where the worker's truth stood
+   * when it acknowledged the create; whoever knows that version and has not seen the sandbox will not see it any more.
+   */
+  readonly unseen: Map<Placed, { readonly seq: number; version: number | undefined }> = new Map();
   /** Endpoints that a data plane found refusing: confirmed again by the next inventory, or gone. */
   readonly doubted: Set<SandboxId> = new Set();
 
@@ -161,10 +166,16 @@ export class LeaderState {
     return (name.slice(0, 63 - suffix.length).replace(/-+$/, '') + suffix) as SandboxId;
   }
 
-  command(worker: WorkerNode, command: WorkerCommand): boolean {
-    if (worker.session?.submit(command) !== true) return false;
-    this.#commanded.add(worker);
-    return true;
+  /** @returns the command's number; 0: too much waits for this worker */
+  command(worker: WorkerNode, command: WorkerCommand): number {
+    const seq = worker.session?.submit(command) ?? 0;
+    if (seq > 0) this.#commanded.add(worker);
+    return seq;
+  }
+
+  addCreated(placed: Placed, seq: number): void {
+    this.addPlaced(placed);
+    placed.worker.unseen.set(placed, { seq, version: undefined });
   }
 
   addPlaced(placed: Placed): void {
@@ -181,6 +192,7 @@ export class LeaderState {
     if (!this.placed.delete(placed.id)) return;
     placed.worker.placed.delete(placed.id);
     this.functions.get(placed.uid)?.placed.delete(placed);
+    placed.worker.unseen.delete(placed);
     this.withdrawing.delete(placed);
     const { allocated } = placed.worker;
     allocated.cpuMillis -= placed.resources.cpuMillis;

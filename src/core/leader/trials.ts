@@ -26,7 +26,7 @@ export function startTrial(s: LeaderState, trial: number, spec: FunctionSpec): v
     withdrawSeq: 0,
     graceMs: 0,
   };
-  const submitted = s.command(worker, {
+  const seq = s.command(worker, {
     kind: 'create',
     sandbox,
     uid: placed.uid,
@@ -36,8 +36,8 @@ export function startTrial(s: LeaderState, trial: number, spec: FunctionSpec): v
     trial: true,
     artifactSources: s.options.artifactSources,
   });
-  if (!submitted) return fail('the worker has too many commands waiting');
-  s.addPlaced(placed);
+  if (seq === 0) return fail('the worker has too many commands waiting');
+  s.addCreated(placed, seq);
   const deadlineMs = s.nowMs + s.options.trialTimeoutMs;
   s.trials.set(sandbox, { trial, sandbox, spec, deadlineMs, placed, done: false });
   s.event('placed', sandbox, `trial on ${worker.id}`);
@@ -80,7 +80,7 @@ export function adoptTrial(s: LeaderState, sandbox: SandboxId, record: FunctionR
     placed.state = 'draining';
     return;
   }
-  if (!s.command(placed.worker, { kind: 'adopt', sandbox, uid, generation, specIndex })) return;
+  if (s.command(placed.worker, { kind: 'adopt', sandbox, uid, generation, specIndex }) === 0) return;
   placed.uid = uid;
   placed.generation = generation;
   placed.specIndex = specIndex;

@@ -36,7 +36,8 @@ export function advanceWithdrawals(s: LeaderState): void {
         (dataPlane.withdrawing.get(placed.id) ?? 0) === 0,
     );
     if (!isFree) continue;
-    if (!s.command(placed.worker, { kind: 'drain', sandbox: placed.id, graceMs: placed.graceMs })) continue;
+    if (s.command(placed.worker, { kind: 'drain', sandbox: placed.id, graceMs: placed.graceMs }) === 0)
+      continue;
     placed.state = 'draining';
     s.withdrawing.delete(placed);
   }

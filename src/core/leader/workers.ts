@@ -12,7 +12,7 @@ import type { WorkerId } from '../../lib/ids.ts';
 import { CommandSession } from '../fleet/command-session.ts';
 import { WorkerView, type SandboxChange } from '../fleet/worker-view.ts';
 import type { SandboxStatus } from '../model/sandbox.ts';
-import type { WorkerReport } from '../model/worker-report.ts';
+import type { WorkerHeartbeat, WorkerReport } from '../model/worker-report.ts';
 import { startFailed } from './scaling.ts';
 import { WorkerNode, type LeaderState, type Placed } from './state.ts';
 import { settleTrial } from './trials.ts';
@@ -42,10 +42,11 @@ export function onWorkerReport(s: LeaderState, id: WorkerId, report: WorkerRepor
   }
   if (result.restarted || incarnationBefore === NO_INCARNATION) openSession(s, node);
   heard(s, node);
-  if (heartbeat !== undefined) acknowledge(s, node, heartbeat.fence, heartbeat.lastCommand);
+  if (heartbeat !== undefined) acknowledge(s, node, heartbeat);
   if (result.restarted) forgetPending(s, node);
   for (const change of result.changes) applyChange(s, node, change);
   if (result.inventoried) reconcileInventory(s, node);
+  forgetUnseen(s, node);
   if (result.needInventory) askInventory(s, node);
 }
 
@@ -72,15 +73,15 @@ function openSession(s: LeaderState, node: WorkerNode): void {
   node.session = new CommandSession(s.options.fence, incarnation);
 }
 
-function acknowledge(
-  s: LeaderState,
-  node: WorkerNode,
-  fence: { epoch: number; term: number },
-  seq: number,
-): void {
+function acknowledge(s: LeaderState, node: WorkerNode, heartbeat: WorkerHeartbeat): void {
   const { session } = node;
+  const { fence, lastCommand: seq, version } = heartbeat;
   if (session === undefined || compareFence(fence, s.options.fence) !== 0 || !session.hasSent(seq)) return;
   session.acknowledge(seq);
+  for (const created of node.unseen.values()) {
+    if (created.seq > seq) break;
+    created.version ??= version;
+  }
   if (session.waiting > 0) s.flushSession(node);
 }
 
@@ -88,6 +89,15 @@ function acknowledge(
 function forgetPending(s: LeaderState, node: WorkerNode): void {
   for (const placed of [...node.placed.values()]) {
     if (!node.view.sandboxes.has(placed.id)) vanish(s, placed, 'its worker restarted');
+  }
+}
+
+/** Started and gone, or refused, while every word about it was lost: without this it would count as starting for ever. */
+function forgetUnseen(s: LeaderState, node: WorkerNode): void {
+  for (const [placed, { version }] of node.unseen) {
+    if (version === undefined || version > node.view.version) return;
+    if (s.trials.has(placed.id)) settleTrial(s, placed.id, undefined);
+    gone(s, placed, undefined);
   }
 }
 
@@ -158,6 +168,7 @@ function discover(s: LeaderState, node: WorkerNode, status: SandboxStatus): Plac
 
 function adoptStatus(s: LeaderState, node: WorkerNode, placed: Placed, status: SandboxStatus): void {
   s.active.add(placed.uid);
+  node.unseen.delete(placed);
   placed.pid = status.pid;
   if (placed.state === 'withdrawing' || placed.state === 'draining') return;
   switch (status.state) {
@@ -189,7 +200,7 @@ function adoptStatus(s: LeaderState, node: WorkerNode, placed: Placed, status: S
 }
 
 function gone(s: LeaderState, placed: Placed, status: SandboxStatus | undefined): void {
-  const reason = status?.reason ?? '';
+  const reason = status?.reason ?? 'it ended unseen';
   if (placed.state === 'pending' || placed.state === 'starting') {
     startFailed(
       s,

@@ -41,6 +41,7 @@ export interface TableContent {
 export class DataPlaneProcess {
   readonly id: DataPlaneId;
   readonly incarnation: Incarnation;
+  readonly bornMs: number;
   readonly specs: SpecReplica = new SpecReplica();
   table: EndpointReplica = new EndpointReplica();
   readonly dispatcher: Dispatcher<Request>;
@@ -73,6 +74,7 @@ export class DataPlaneProcess {
     this.#cluster = cluster;
     this.id = id;
     this.#server = server;
+    this.bornMs = cluster.nowMs;
     this.#random = random;
     this.incarnation = { ms: life, nonce: random.uint32() };
     this.dispatcher = new Dispatcher({
