@@ -9,6 +9,7 @@ import { inspect } from 'node:util';
 import { DrainingServer } from './draining-server.ts';
 import { eachLine } from './lines.ts';
 import { CHANNEL, encodeMessage, type FromShim, type StartModule, type ToShim } from './protocol.ts';
+import { warmUp } from './warm-up.ts';
 import { findHandler, sendFailure, sendResponse, toRequest } from './web-handler.ts';
 import type { Handler, HandlerContext } from './web-handler.ts';
 
@@ -111,4 +112,4 @@ eachLine(
   },
   COMMAND_BYTES,
 );
-tell({ kind: 'booted' });
+void warmUp().finally(() => tell({ kind: 'booted' }));
