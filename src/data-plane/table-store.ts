@@ -25,7 +25,7 @@ export interface SavedTables {
 
 export function encodeTables({ specs, endpoints }: SavedTables): Uint8Array {
   const specBytes = encodeSpecSnapshot(specs);
-  const endpointBytes = encodeEndpointSnapshot({ ...endpoints, seq: 0, complete: false });
+  const endpointBytes = encodeEndpointSnapshot({ ...endpoints, seq: 0, complete: false, withdrawn: [] });
   const whole = new Uint8Array(HEADER + specBytes.length + endpointBytes.length + TRAILER);
   const view = new DataView(whole.buffer);
   view.setUint32(0, MAGIC, true);

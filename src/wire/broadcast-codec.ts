@@ -100,6 +100,10 @@ export function decodeEndpointSnapshot(bytes: Uint8Array): EndpointSnapshot {
       uid: functionUid(uid),
       owner: ownerFrom(required(owner, 'owner')),
     })),
+    withdrawn: message.withdrawn.map(({ sandbox, uid }) => ({
+      sandbox: sandboxId(sandbox),
+      uid: functionUid(uid),
+    })),
   }));
 }
 

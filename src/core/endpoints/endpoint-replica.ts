@@ -148,6 +148,7 @@ export class EndpointReplica {
     this.#seq = snapshot.seq;
     const changes: EndpointChange[] = [];
     if (snapshot.complete) this.#removeWhatLacks(snapshot, changes);
+    for (const { sandbox, uid } of snapshot.withdrawn) this.#remove(sandbox, uid, changes);
     for (const { uid, owner } of snapshot.owners) this.#apply({ kind: 'owner', uid, owner }, nowMs, changes);
     for (const endpoint of snapshot.endpoints) this.#apply({ kind: 'put', endpoint }, nowMs, changes);
     return { changes, pull: false, newFence, fenced: false };

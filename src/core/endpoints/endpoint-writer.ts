@@ -18,7 +18,10 @@ export class EndpointWriter {
   readonly #fence: Fence;
   readonly #endpoints = new Map<SandboxId, Endpoint>();
   readonly #owners = new Map<FunctionUid, FunctionOwner>();
+  /** For partial snapshots; a complete one says it by what it lacks. */
+  readonly #withdrawn = new Map<SandboxId, FunctionUid>();
   readonly #digest = new RunningDigest();
+  #complete = false;
   #pending: EndpointChange[] = [];
   #seq = 0;
 
@@ -50,6 +53,7 @@ export class EndpointWriter {
     if (before !== undefined) this.#digest.removeEndpoint(before);
     this.#endpoints.set(endpoint.sandbox, endpoint);
     this.#digest.addEndpoint(endpoint);
+    this.#withdrawn.delete(endpoint.sandbox);
     this.#pending.push({ kind: 'put', endpoint });
   }
 
@@ -60,7 +64,14 @@ export class EndpointWriter {
       this.#digest.removeEndpoint(before);
       this.#endpoints.delete(sandbox);
     }
+    if (!this.#complete) this.#withdrawn.set(sandbox, uid);
     this.#pending.push({ kind: 'withdraw', sandbox, uid });
+  }
+
+  /** Reconciliation has closed: from now on snapshots are complete. */
+  complete(): void {
+    this.#complete = true;
+    this.#withdrawn.clear();
   }
 
   owner(uid: FunctionUid): FunctionOwner | undefined {
@@ -91,14 +102,15 @@ export class EndpointWriter {
     return batches;
   }
 
-  snapshot(complete: boolean): EndpointSnapshot {
+  snapshot(): EndpointSnapshot {
     assert(this.#pending.length === 0, 'a snapshot is as of the last batch');
     return {
       fence: this.#fence,
       seq: this.#seq,
-      complete,
+      complete: this.#complete,
       endpoints: [...this.#endpoints.values()],
       owners: Array.from(this.#owners, ([uid, owner]) => ({ uid, owner })),
+      withdrawn: Array.from(this.#withdrawn, ([sandbox, uid]) => ({ sandbox, uid })),
     };
   }
 }

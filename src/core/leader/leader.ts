@@ -160,7 +160,7 @@ export class Leader {
 
   /** After takeEffects. */
   endpointSnapshot(): EndpointSnapshot {
-    return this.#s.writer.snapshot(this.#s.closed);
+    return this.#s.writer.snapshot();
   }
 
   // ---- views ------------------------------------------------------------------------------------------------------

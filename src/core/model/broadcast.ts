@@ -46,6 +46,8 @@ export interface EndpointSnapshot {
   readonly complete: boolean;
   readonly endpoints: readonly Endpoint[];
   readonly owners: readonly { readonly uid: FunctionUid; readonly owner: FunctionOwner }[];
+  /** Partial snapshots only: what was withdrawn under this fence. Merging alone would take nothing out. */
+  readonly withdrawn: readonly { readonly sandbox: SandboxId; readonly uid: FunctionUid }[];
 }
 
 /** Applied only on top of `prevSpecIndex`; otherwise the receiver pulls a snapshot. */

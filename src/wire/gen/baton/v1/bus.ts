@@ -305,6 +305,8 @@ export interface EndpointSnapshot {
   readonly complete: boolean;
   readonly endpoints: readonly Endpoint[];
   readonly owners: readonly SetOwner[];
+  /** Partial snapshots only: what was withdrawn under this fence. Merging alone would take nothing out. */
+  readonly withdrawn: readonly WithdrawEndpoint[];
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -3435,7 +3437,7 @@ export const EndpointBatch: MessageFns<EndpointBatch> = {
 };
 
 function createBaseEndpointSnapshot(): EndpointSnapshot {
-  return { fence: undefined, seq: 0, complete: false, endpoints: [], owners: [], _unknownFields: {} };
+  return { fence: undefined, seq: 0, complete: false, endpoints: [], owners: [], withdrawn: [], _unknownFields: {} };
 }
 
 export const EndpointSnapshot: MessageFns<EndpointSnapshot> = {
@@ -3454,6 +3456,9 @@ export const EndpointSnapshot: MessageFns<EndpointSnapshot> = {
     }
     for (const v of message.owners) {
       SetOwner.encode(v!, writer.uint32(42).fork()).join();
+    }
+    for (const v of message.withdrawn) {
+      WithdrawEndpoint.encode(v!, writer.uint32(50).fork()).join();
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -3517,6 +3522,14 @@ export const EndpointSnapshot: MessageFns<EndpointSnapshot> = {
             }
 
             message.owners.push(SetOwner.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.withdrawn.push(WithdrawEndpoint.decode(reader, reader.uint32()));
             continue;
           }
         }
