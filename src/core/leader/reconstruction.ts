@@ -5,7 +5,7 @@
 import type { LeaderState } from './state.ts';
 import { retireOld } from './scaling.ts';
 import { vanish } from './workers.ts';
-import { withdraw } from './withdrawal.ts';
+import { sweepOrphan } from './withdrawal.ts';
 
 /** Never sooner than one suspicion interval after the first beacon, and not while the bus is away. */
 export function mayClose(s: LeaderState): boolean {
@@ -32,17 +32,7 @@ export function close(s: LeaderState): void {
     } else if (placed.state === 'unconfirmed' && worker.state === 'dead') {
       vanish(s, placed, 'its worker is dead');
       swept++;
-    } else if (
-      !s.trials.has(placed.id) &&
-      !s.functions.has(placed.uid) &&
-      s.appliedIndex >= placed.specIndex
-    ) {
-      // Its function is gone, which only a state at least as new as the sandbox's spec may say. A trial that nobody adopted
-      // has uid 0 and spec index 0.
-      withdraw(s, placed, placed.graceMs, 'its function is gone');
-      s.event('swept', placed.id, 'its function is gone');
-      swept++;
-    }
+    } else if (sweepOrphan(s, placed)) swept++;
   }
   for (const node of s.functions.values()) {
     if (node.placed.size > 0 || node.record.spec.scaling.min > 0) s.active.add(node.record.uid);

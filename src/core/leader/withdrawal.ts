@@ -22,6 +22,18 @@ export function withdraw(s: LeaderState, placed: Placed, graceMs: number, why: s
   s.withdrawing.add(placed);
 }
 
+/**
+ * Its function is gone, which only a state at least as new as the sandbox's spec may say. A trial that nobody adopted has
+ * uid 0 and spec index 0.
+ */
+export function sweepOrphan(s: LeaderState, placed: Placed): boolean {
+  if (s.trials.has(placed.id) || s.functions.has(placed.uid) || s.appliedIndex < placed.specIndex)
+    return false;
+  withdraw(s, placed, placed.graceMs, 'its function is gone');
+  s.event('swept', placed.id, 'its function is gone');
+  return true;
+}
+
 /** Drains what no data plane uses any more. */
 export function advanceWithdrawals(s: LeaderState): void {
   if (s.withdrawing.size === 0) return;

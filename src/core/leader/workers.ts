@@ -16,6 +16,7 @@ import type { WorkerHeartbeat, WorkerReport } from '../model/worker-report.ts';
 import { startFailed } from './scaling.ts';
 import { WorkerNode, type LeaderState, type Placed } from './state.ts';
 import { settleTrial } from './trials.ts';
+import { sweepOrphan } from './withdrawal.ts';
 
 const INVENTORY_ASK_MS = 500;
 const SMALL_FLEET = 32;
@@ -186,8 +187,11 @@ function adoptStatus(s: LeaderState, node: WorkerNode, placed: Placed, status: S
       placed.address = status.address;
       if (s.trials.has(placed.id)) return settleTrial(s, placed.id, status);
       const fn = s.functions.get(placed.uid);
-      // Without a function it waits for the sweep.
-      if (fn === undefined) return;
+      if (fn === undefined) {
+        // Its worker was away when the others were swept.
+        if (s.closed) sweepOrphan(s, placed);
+        return;
+      }
       fn.startFailures = 0;
       s.writer.put(s.endpointOf(placed));
       return;
