@@ -14,6 +14,8 @@ export interface TopologyOptions {
   readonly nats: number;
   readonly runtime: 'process' | 'simulated';
   readonly startMs: number;
+  /** Ports from here on, one after the other; undefined: any free ones. */
+  readonly basePort: number | undefined;
 }
 
 export const topologyDefaults: TopologyOptions = {
@@ -23,6 +25,7 @@ export const topologyDefaults: TopologyOptions = {
   nats: 1,
   runtime: 'process',
   startMs: 10,
+  basePort: undefined,
 };
 
 const HOST = '127.0.0.1';
@@ -42,6 +45,8 @@ export function checkTopology(options: TopologyOptions): void {
   demand(within(options.dataPlanes, 1, 16), 'data-planes', '1 to 16');
   demand(within(options.workers, 0, 64), 'workers', '0 to 64');
   demand(within(options.startMs, 0, 600_000), 'start-ms', '0 to 600000');
+  const { basePort } = options;
+  demand(basePort === undefined || within(basePort, 1_024, 65_000), 'base-port', '1024 to 65000');
 }
 
 function within(value: number, low: number, high: number): boolean {
@@ -55,8 +60,10 @@ const secret = (): string => randomBytes(24).toString('hex');
 export async function makeTopology(options: TopologyOptions): Promise<LocalCluster> {
   checkTopology(options);
   const { nats, replicas, dataPlanes, workers, runtime, startMs } = options;
-  const ports = await freePorts(HOST, 2 * nats + 2 * replicas + 2 * dataPlanes);
-  const port = (): number => ports.pop() ?? 0;
+  const count = 2 * (nats + replicas + dataPlanes);
+  const ports =
+    options.basePort === undefined ? await freePorts(HOST, count) : consecutive(options.basePort, count);
+  const port = (): number => ports.shift() ?? 0;
   const share = Math.floor((PROGRAM_PORTS.to - PROGRAM_PORTS.from + 1) / Math.max(1, workers));
   const users = [
     'system',
@@ -81,6 +88,11 @@ export async function makeTopology(options: TopologyOptions): Promise<LocalClust
     tokens: { api: undefined, replica: secret(), worker: secret(), dataPlane: secret() },
     passwords: Object.fromEntries(users.map((user) => [user, secret()])),
   };
+}
+
+/** Whether they are free is seen when the processes start, and said by name. */
+function consecutive(from: number, count: number): number[] {
+  return Array.from({ length: count }, (_, i) => from + i);
 }
 
 export function hasCluster(directory: string): boolean {

@@ -195,6 +195,7 @@ async function startCluster(
         host: undefined,
         clock,
         random: systemRandom(),
+        logger,
       }),
       artifacts: new ArtifactCache(
         join(directory, 'w1', 'unpacked'),

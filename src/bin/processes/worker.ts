@@ -13,6 +13,7 @@ import { workerStateFile } from '../../adapters/worker-state/worker-state.ts';
 import { loadWorkerFile, type WorkerFile } from '../../config/worker.ts';
 import type { Bus } from '../../ports/bus.ts';
 import type { SandboxRuntime } from '../../ports/sandbox-runtime.ts';
+import type { Logger } from '../../ports/system.ts';
 import { workerDefaults } from '../../worker/config.ts';
 import { Worker } from '../../worker/worker.ts';
 import { beginProcess } from './lifecycle.ts';
@@ -42,7 +43,7 @@ export async function runWorker(path: string): Promise<void> {
         clock: systemClock,
         random: systemRandom(),
         bus,
-        runtime: runtimeOf(file, directory),
+        runtime: runtimeOf(file, directory, logger),
         artifacts: new ArtifactCache(
           join(directory, 'unpacked'),
           new FileArtifactStore(join(directory, 'artifacts')),
@@ -65,7 +66,7 @@ export async function runWorker(path: string): Promise<void> {
   process.exit(0);
 }
 
-function runtimeOf(file: WorkerFile, directory: string): SandboxRuntime {
+function runtimeOf(file: WorkerFile, directory: string, logger: Logger): SandboxRuntime {
   const clock = systemClock;
   const random = systemRandom();
   switch (file.runtime) {
@@ -77,6 +78,7 @@ function runtimeOf(file: WorkerFile, directory: string): SandboxRuntime {
         host: file.host,
         clock,
         random,
+        logger,
       });
     case 'simulated':
       return new SimulatedRuntime({

@@ -33,6 +33,7 @@ interface UpFlags {
   readonly nats?: number;
   readonly runtime?: string;
   readonly startMs?: number;
+  readonly basePort?: number;
 }
 
 export function addClusterCommands(program: Command, terminal: Terminal, self: readonly string[]): void {
@@ -47,6 +48,7 @@ export function addClusterCommands(program: Command, terminal: Terminal, self: r
     .option('--nats <n>', 'NATS servers: 1 or 3 (1)', wholeNumber('--nats'))
     .option('--runtime <name>', 'process or simulated (process)')
     .option('--start-ms <n>', 'simulated: mean start latency (10)', wholeNumber('--start-ms'))
+    .option('--base-port <n>', 'ports from here on (any free ones)', wholeNumber('--base-port'))
     .addHelpText(
       'after',
       '\nExamples:\n  baton up --detach\n  baton up --dir /tmp/c --workers 4 --runtime simulated --start-ms 50\n',
@@ -118,6 +120,7 @@ function topologyOf(flags: UpFlags): TopologyOptions {
     workers: flags.workers ?? topologyDefaults.workers,
     nats: flags.nats ?? topologyDefaults.nats,
     startMs: flags.startMs ?? topologyDefaults.startMs,
+    basePort: flags.basePort,
     runtime,
   };
 }
@@ -166,6 +169,7 @@ function demandSameTopology(flags: UpFlags, cluster: LocalCluster): void {
     ['--nats', flags.nats, cluster.nats.length],
     ['--runtime', flags.runtime, cluster.runtime],
     ['--start-ms', flags.startMs, cluster.startMs],
+    ['--base-port', flags.basePort, cluster.nats[0]?.port],
   ];
   for (const [flag, wanted, is] of given) {
     if (wanted === undefined || wanted === is) continue;
