@@ -7,7 +7,7 @@ import type { Fence, Incarnation } from '../core/model/fence.ts';
 import type { FunctionRecord, FunctionRuntime, FunctionSpec, LoadBalancing } from '../core/model/function.ts';
 import type { Endpoint, FunctionOwner, SandboxState, SandboxStatus } from '../core/model/sandbox.ts';
 import type * as wire from './gen/baton/v1/common.ts';
-import { enumeration, required, WireError } from './wire-error.ts';
+import { enumeration, fieldsOf, required, WireError } from './wire-error.ts';
 
 const runtimes = enumeration<FunctionRuntime>('runtime', { javascript: 1, program: 2 });
 const balancing = enumeration<LoadBalancing>('loadBalancing', {
@@ -52,7 +52,7 @@ export function specTo(spec: FunctionSpec): wire.FunctionSpec {
 export function specFrom(message: wire.FunctionSpec | undefined): FunctionSpec {
   const spec = required(message, 'spec');
   if (spec.env.length > limits.envVars) throw new WireError('malformed', 'spec.env');
-  const { _unknownFields: _scaling, ...scaling } = required(spec.scaling, 'spec.scaling');
+  const scaling = fieldsOf(required(spec.scaling, 'spec.scaling'));
   const resources = required(spec.resources, 'spec.resources');
   return {
     name: functionName(spec.name),

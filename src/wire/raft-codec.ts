@@ -4,7 +4,7 @@ import { unreachable } from '../lib/assert.ts';
 import type { LogEntry, RaftBody, RaftMessage } from '../core/raft/types.ts';
 import { incarnationFrom } from './common-codec.ts';
 import * as wire from './gen/baton/v1/raft.ts';
-import { known, pack, unpack } from './wire-error.ts';
+import { fieldsOf, known, pack, unpack } from './wire-error.ts';
 
 type Body = NonNullable<wire.RaftMessage['body']>;
 
@@ -42,30 +42,30 @@ export function entriesFrom(entries: readonly wire.LogEntry[]): LogEntry[] {
 function bodyFrom(body: Body): RaftBody {
   switch (body.$case) {
     case 'voteRequest':
-      return { kind: 'vote-request', ...body.value };
+      return { kind: 'vote-request', ...fieldsOf(body.value) };
     case 'voteReply':
-      return { kind: 'vote-reply', ...body.value };
+      return { kind: 'vote-reply', ...fieldsOf(body.value) };
     case 'append': {
-      const { value } = body;
+      const { entries, successor, ...rest } = fieldsOf(body.value);
       return {
         kind: 'append',
-        ...value,
-        entries: entriesFrom(value.entries),
-        successor: optionalReplica(value.successor),
+        ...rest,
+        entries: entriesFrom(entries),
+        successor: optionalReplica(successor),
       };
     }
     case 'appendReply':
-      return { kind: 'append-reply', ...body.value };
+      return { kind: 'append-reply', ...fieldsOf(body.value) };
     case 'snapshot':
-      return { kind: 'snapshot', ...body.value };
+      return { kind: 'snapshot', ...fieldsOf(body.value) };
     case 'snapshotReply':
-      return { kind: 'snapshot-reply', ...body.value };
+      return { kind: 'snapshot-reply', ...fieldsOf(body.value) };
     case 'timeoutNow':
       return { kind: 'timeout-now' };
     case 'rejoinRequest':
       return { kind: 'rejoin-request', nonce: body.value.nonce };
     case 'rejoinReply':
-      return { kind: 'rejoin-reply', ...body.value };
+      return { kind: 'rejoin-reply', ...fieldsOf(body.value) };
     default:
       return unreachable(body, 'raft message');
   }

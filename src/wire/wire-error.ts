@@ -61,6 +61,12 @@ export function required<T>(value: T | undefined, what: string): T {
   return value;
 }
 
+/** A message without what a newer sender added to it, which core must neither see nor send on as its own. */
+export function fieldsOf<T extends { _unknownFields?: unknown }>(message: T): Omit<T, '_unknownFields'> {
+  const { _unknownFields: _, ...fields } = message;
+  return fields;
+}
+
 /** A oneof without a known case: a newer sender, or nothing at all. */
 export function known<T>(value: T | undefined, what: string): T {
   if (value === undefined) throw new WireError('unknown-kind', what);
