@@ -28,7 +28,7 @@ export function putFunction(s: LeaderState, record: FunctionRecord, isNew: boole
       lastPacedMs: Number.NEGATIVE_INFINITY,
       startFailures: 0,
       backoffUntilMs: 0,
-      rolloutFloor: isNew ? record.spec.scaling.initial : 0,
+      rolloutFloor: isNew ? reachable(record, record.spec.scaling.initial) : 0,
       desired: 0,
       reason: 'idle',
     };
@@ -38,16 +38,23 @@ export function putFunction(s: LeaderState, record: FunctionRecord, isNew: boole
       s.active.add(record.uid);
     return;
   }
+  // Of the last generation: what is left of those before it is on its way out.
   let serving = 0;
-  for (const placed of known.placed)
-    if (placed.state === 'ready' || placed.state === 'unconfirmed') serving++;
+  for (const { state, generation } of known.placed)
+    if (generation === known.record.generation && (state === 'ready' || state === 'unconfirmed')) serving++;
   known.record = record;
   known.scaler.update(record.spec);
   known.startFailures = 0;
   known.backoffUntilMs = 0;
-  known.rolloutFloor = serving;
+  known.rolloutFloor = reachable(record, Math.max(serving, known.rolloutFloor));
   s.active.add(record.uid);
   evaluate(s, known);
+}
+
+/** A floor above the maximum would never be reached, and never lifted. */
+function reachable({ spec }: FunctionRecord, floor: number): number {
+  const { max } = spec.scaling;
+  return max > 0 ? Math.min(floor, max) : floor;
 }
 
 export function deleteFunction(s: LeaderState, uid: FunctionUid): void {
@@ -85,8 +92,7 @@ export function evaluate(s: LeaderState, node: FunctionNode): void {
   const scale = scaleOf(s, node);
   const have = scale.ready + scale.starting;
   const decision = node.scaler.decide(s.nowMs, scale);
-  const { max } = node.record.spec.scaling;
-  let desired = Math.max(decision.desired, max > 0 ? Math.min(node.rolloutFloor, max) : node.rolloutFloor);
+  let desired = Math.max(decision.desired, node.rolloutFloor);
   if (desired < have && !s.closed) desired = have;
   if (desired !== node.desired) {
     s.event('scaled', node.record.spec.name, `${node.desired} → ${desired}: ${decision.reason}`);

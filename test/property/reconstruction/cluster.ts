@@ -82,6 +82,14 @@ export class Cluster {
     while (this.queue.runNext(untilMs));
   }
 
+  endFaults(): void {
+    this.network.healAll();
+    this.leader?.restoreBus();
+    for (const worker of this.liveWorkers()) worker.failingStarts = 0;
+    for (const id of this.workerIds) this.startWorker(id);
+    for (const id of this.dataPlaneIds) this.startDataPlane(id);
+  }
+
   // ---- leaders ------------------------------------------------------------------------------------------------------
 
   leaderOf(term: number): LeaderProcess | undefined {

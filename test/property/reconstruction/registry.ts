@@ -6,6 +6,8 @@ export interface SpecKnobs {
   readonly min: number;
   /** 0 is none. */
   readonly hardLimit: number;
+  /** Requests in flight that one sandbox is meant for. */
+  readonly target: number;
 }
 
 export class Registry {
@@ -41,7 +43,7 @@ export class Registry {
   }
 
   /** Each attempt is another version, so that its sandboxes are told from all others. */
-  spec(name: string, { min, hardLimit }: SpecKnobs): FunctionSpec {
+  spec(name: string, { min, hardLimit, target }: SpecKnobs): FunctionSpec {
     return {
       name: functionName(name),
       runtime: 'javascript',
@@ -52,7 +54,7 @@ export class Registry {
       env: [{ name: 'VERSION', value: String(++this.#versions) }],
       containerConcurrency: hardLimit,
       scaling: {
-        target: 2,
+        target,
         targetUtilizationPct: 100,
         min,
         max: 6,
