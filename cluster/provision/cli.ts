@@ -1,5 +1,5 @@
 /** `node dist/cluster/provision/cli.js`: brings in what the tests and the demo need, ahead of time. */
-import { explain } from '../../src/lib/errors.ts';
+import { explain, isBatonError } from '../../src/lib/errors.ts';
 import { provision } from './provision.ts';
 
 try {
@@ -8,6 +8,7 @@ try {
     console.log(`${name} ${version} (${source}): ${path}`);
   }
 } catch (error) {
-  console.error(explain(error));
+  const hint = isBatonError(error) && error.hint !== undefined ? ` — ${error.hint}` : '';
+  console.error(`${explain(error)}${hint}`);
   process.exitCode = 1;
 }
