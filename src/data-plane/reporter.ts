@@ -85,6 +85,8 @@ export class Reporter {
     if (!link.hasLeader) return;
     this.#lastMs = now;
     const full = this.#full > 0;
+    // First what is held: load alone would make a new leader start a second fleet.
+    if (this.#full === FULL_REPORTS || this.#full === 1) this.#sendHeld(endpoints());
     const table = endpoints();
     const withdrawing = dispatcher.withdrawing(now).sort((a, b) => b.inFlight - a.inFlight);
     link.tell(
@@ -106,9 +108,7 @@ export class Reporter {
         full,
       }),
     );
-    if (!full) return;
-    if (this.#full === FULL_REPORTS || this.#full === 1) this.#sendHeld(table);
-    this.#full--;
+    if (full) this.#full--;
   }
 
   #sendHeld(table: EndpointReplica): void {

@@ -223,6 +223,10 @@ export class DataPlaneProcess {
     const loads = this.dispatcher.loads(nowMs, periodic);
     if (!this.#announced) return;
     const full = this.#full > 0;
+    if (this.#full === FULL_REPORTS || this.#full === 1) {
+      const endpoints = this.table.endpoints();
+      this.#tell({ kind: 'held', incarnation: this.incarnation, part: 0, parts: 1, endpoints });
+    }
     this.#tell({
       kind: 'report',
       incarnation: this.incarnation,
@@ -239,12 +243,7 @@ export class DataPlaneProcess {
       owned: this.dispatcher.owned(),
       full,
     });
-    if (!full) return;
-    if (this.#full === FULL_REPORTS || this.#full === 1) {
-      const endpoints = this.table.endpoints();
-      this.#tell({ kind: 'held', incarnation: this.incarnation, part: 0, parts: 1, endpoints });
-    }
-    this.#full--;
+    if (full) this.#full--;
   }
 
   #demandSoon(): void {

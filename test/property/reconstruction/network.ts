@@ -2,8 +2,8 @@
 import type { Prng } from '../../../src/lib/prng.ts';
 import type { EventQueue } from '../../sim/event-queue.ts';
 
-/** `lossy` loses a third; `slow` delays and reorders; `repeating` delivers again, later. */
-export type Weather = 'clear' | 'lossy' | 'slow' | 'repeating';
+/** `lossy` loses a third; `slow` delays, in order; `unordered` delays each as it likes; `repeating` delivers again, later. */
+export type Weather = 'clear' | 'lossy' | 'slow' | 'unordered' | 'repeating';
 
 /** As the member sees it: `in` is what the leader sends. */
 export type Direction = 'in' | 'out';
@@ -14,6 +14,8 @@ const LATE_MS = 400;
 interface Link {
   weather: Weather;
   readonly cut: Set<Direction>;
+  /** When the last message in order arrives. */
+  readonly lastMs: Record<Direction, number>;
 }
 
 export class Network {
@@ -29,7 +31,7 @@ export class Network {
   #link(member: string): Link {
     let link = this.#links.get(member);
     if (link === undefined) {
-      link = { weather: 'clear', cut: new Set() };
+      link = { weather: 'clear', cut: new Set(), lastMs: { in: 0, out: 0 } };
       this.#links.set(member, link);
     }
     return link;
@@ -52,7 +54,10 @@ export class Network {
   }
 
   healAll(): void {
-    this.#links.clear();
+    for (const link of this.#links.values()) {
+      link.weather = 'clear';
+      link.cut.clear();
+    }
   }
 
   /** At most once, except in repeating weather. */
@@ -61,8 +66,14 @@ export class Network {
     if (link.cut.has(direction)) return;
     const random = this.#random;
     if (link.weather === 'lossy' && random.below(3) === 0) return;
-    const lateMs = link.weather === 'slow' ? random.below(LATE_MS) : 0;
-    this.#queue.after(LATENCY_MS + lateMs, deliver);
+    const isLate = link.weather === 'slow' || link.weather === 'unordered';
+    const { nowMs } = this.#queue;
+    let dueMs = nowMs + LATENCY_MS + (isLate ? random.below(LATE_MS) : 0);
+    if (link.weather !== 'unordered') {
+      dueMs = Math.max(dueMs, link.lastMs[direction]);
+      link.lastMs[direction] = dueMs;
+    }
+    this.#queue.after(dueMs - nowMs, deliver);
     if (link.weather === 'repeating') this.#queue.after(LATENCY_MS + random.below(LATE_MS), deliver);
   }
 }

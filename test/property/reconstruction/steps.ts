@@ -65,7 +65,7 @@ const heal = fc.record({ do: fc.constant('heal' as const), who: index });
 const weather = fc.record({
   do: fc.constant('weather' as const),
   who: index,
-  weather: fc.constantFrom<Weather>('clear', 'lossy', 'slow', 'repeating'),
+  weather: fc.constantFrom<Weather>('clear', 'lossy', 'slow', 'unordered', 'repeating'),
 });
 /** No weather in which three heartbeats in a row may be lost: that is silence, and an end of its own. */
 const fairWeather = fc.record({
