@@ -12,6 +12,8 @@ export function mayClose(s: LeaderState): boolean {
   if (s.closed || !s.busUp) return false;
   if (s.nowMs - Math.max(s.startedMs, s.busUpSinceMs) < s.options.suspicionMs) return false;
   for (const worker of s.workers.values()) {
+    // Silent with many others (V3): a complete snapshot without its endpoints would withdraw them all.
+    if (worker.state === 'silent' && !worker.view.hasInventory) return false;
     const quietMs = s.nowMs - Math.max(worker.heardMs, s.busUpSinceMs, s.startedMs);
     if (worker.state === 'alive' && !worker.view.hasInventory && quietMs < s.options.suspicionMs)
       return false;

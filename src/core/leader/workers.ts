@@ -232,7 +232,7 @@ function reconcileInventory(s: LeaderState, node: WorkerNode): void {
   for (const placed of [...node.placed.values()]) {
     if (node.view.sandboxes.has(placed.id)) {
       if (node.doubted.has(placed.id) && placed.state === 'ready') s.writer.put(s.endpointOf(placed));
-    } else if (!node.unseen.has(placed) && (placed.state !== 'unconfirmed' || s.closed)) {
+    } else if (!node.unseen.has(placed)) {
       vanish(s, placed, 'its worker does not have it');
     }
   }

@@ -41,7 +41,6 @@ export interface TableContent {
 export class DataPlaneProcess {
   readonly id: DataPlaneId;
   readonly incarnation: Incarnation;
-  readonly bornMs: number;
   readonly specs: SpecReplica = new SpecReplica();
   table: EndpointReplica = new EndpointReplica();
   readonly dispatcher: Dispatcher<Request>;
@@ -74,7 +73,6 @@ export class DataPlaneProcess {
     this.#cluster = cluster;
     this.id = id;
     this.#server = server;
-    this.bornMs = cluster.nowMs;
     this.#random = random;
     this.incarnation = { ms: life, nonce: random.uint32() };
     this.dispatcher = new Dispatcher({
@@ -196,7 +194,9 @@ export class DataPlaneProcess {
   #tell(message: DataPlaneMessage, answer: () => void = () => undefined): void {
     const { term } = this.#fence;
     this.#cluster.network.pass(this.id, 'out', () => {
-      this.#cluster.leaderOf(term)?.hear((brain, nowMs) => {
+      const leader = this.#cluster.leaderOf(term);
+      leader?.hear((brain, nowMs) => {
+        leader.lives.set(this.id, this.incarnation.ms);
         brain.dataPlaneMessage(this.id, message, nowMs);
         this.#cluster.network.pass(this.id, 'in', answer);
       });

@@ -4,7 +4,7 @@ import type { LeaderEffect } from '../../../src/core/leader/types.ts';
 import type { SpecSnapshot } from '../../../src/core/model/broadcast.ts';
 import type { Fence } from '../../../src/core/model/fence.ts';
 import type { FunctionRecord, FunctionSpec } from '../../../src/core/model/function.ts';
-import type { FunctionUid, SandboxId, WorkerId } from '../../../src/lib/ids.ts';
+import type { DataPlaneId, FunctionUid, SandboxId, WorkerId } from '../../../src/lib/ids.ts';
 import { unreachable } from '../../../src/lib/assert.ts';
 import type { Cluster } from './cluster.ts';
 import type { DataPlaneProcess } from './data-plane-process.ts';
@@ -20,10 +20,15 @@ export class LeaderProcess {
   readonly brain: Leader;
   /** frozen: SIGSTOP; it knows nothing of what happens meanwhile. */
   state: 'leading' | 'frozen' | 'dead' = 'leading';
-  /** Withdrawn by a word of its own. */
+  /** Withdrawn by a word of its own, at some time. */
   readonly withdrew: Set<SandboxId> = new Set();
   readonly heardMs: Map<WorkerId, number> = new Map();
+  /** Of data planes: the life that was heard last. */
+  readonly lives: Map<DataPlaneId, number> = new Map();
+  /** Silent for a suspicion interval at some time. */
+  readonly missed: Set<WorkerId> = new Set();
   readonly #cluster: Cluster;
+  readonly #startedMs: number;
   #busUp = true;
   #published: number;
   #changed = new Map<FunctionUid, FunctionRecord | undefined>();
@@ -34,6 +39,7 @@ export class LeaderProcess {
     this.#cluster = cluster;
     this.fence = { epoch: 1, term };
     const { registry, nowMs } = cluster;
+    this.#startedMs = nowMs;
     this.#published = registry.specIndex;
     this.brain = new Leader(
       {
@@ -53,6 +59,12 @@ export class LeaderProcess {
       nowMs,
       0,
     );
+  }
+
+  heardWorker(worker: WorkerId): void {
+    const { nowMs } = this.#cluster;
+    if (nowMs - (this.heardMs.get(worker) ?? this.#startedMs) >= SUSPICION_MS) this.missed.add(worker);
+    this.heardMs.set(worker, nowMs);
   }
 
   start(): void {
@@ -171,10 +183,7 @@ export class LeaderProcess {
       case 'endpoints': {
         const { batch } = effect;
         cluster.promises.onBatchSent(this, batch);
-        for (const change of batch.changes) {
-          if (change.kind === 'withdraw') this.withdrew.add(change.sandbox);
-          else if (change.kind === 'put') this.withdrew.delete(change.endpoint.sandbox);
-        }
+        for (const change of batch.changes) if (change.kind === 'withdraw') this.withdrew.add(change.sandbox);
         return this.#toDataPlanes((dataPlane) => dataPlane.onBatch(batch));
       }
       case 'probe-worker':

@@ -17,7 +17,6 @@ export class Promises {
   readonly started: Set<SandboxId> = new Set();
   /** Commands that were looked at when they were sent for the first time. */
   readonly #judged = new Set<string>();
-  readonly #drainSentMs = new Map<SandboxId, number>();
 
   constructor(cluster: Cluster) {
     this.#cluster = cluster;
@@ -47,7 +46,6 @@ export class Promises {
       this.broken(
         `R4: ${worker.id} applies a ${command.kind} of term ${fence.term} after it saw ${seen.term}`,
       );
-    if (command.kind === 'drain') this.#mayDrain(command.sandbox, fence);
   }
 
   // ---- R2 -----------------------------------------------------------------------------------------------------------
@@ -61,12 +59,11 @@ export class Promises {
 
   onCommandSent(leader: LeaderProcess, { incarnation, seq, command }: CommandEnvelope): void {
     if (command.kind !== 'drain' && command.kind !== 'kill') return;
-    if (command.kind === 'drain' && !this.#drainSentMs.has(command.sandbox))
-      this.#drainSentMs.set(command.sandbox, this.#cluster.nowMs);
     if (leader !== this.#cluster.leader) return;
     const key = `${leader.fence.term}/${incarnation.ms}/${incarnation.nonce}/${seq}`;
     if (this.#judged.has(key)) return;
     this.#judged.add(key);
+    if (command.kind === 'drain') this.#isUnused(leader, command.sandbox);
     if (!this.#isWanted(command.sandbox) || leader.brain.isReconciled) return;
     if (this.#isHardLimited(command.sandbox)) return;
     this.broken(`R2: term ${leader.fence.term} ends ${command.sandbox} before it has reconciled`);
@@ -101,7 +98,9 @@ export class Promises {
     if (row?.state === 'silent') return false;
     const { nowMs } = this.#cluster;
     const heardMs = leader.heardMs.get(worker.id) ?? Number.NEGATIVE_INFINITY;
-    return row?.state === 'dead' || nowMs - heardMs >= SUSPICION_MS;
+    if (row?.state === 'dead' || nowMs - heardMs >= SUSPICION_MS) return true;
+    // Back from a silence in which reconciliation closed without it, and still about to say what it has.
+    return leader.missed.has(worker.id) && !leader.brain.sandboxes().some(({ id }) => id === sandbox);
   }
 
   /** Its sandboxes are replaced when its owner is gone, at any time (O2). */
@@ -111,16 +110,14 @@ export class Promises {
     return (record?.spec.containerConcurrency ?? 0) > 0;
   }
 
-  /** Withdrawal without a lost request: when the drain arrives, no data plane that the leader could hear still uses it. */
-  #mayDrain(sandbox: SandboxId, fence: Fence): void {
-    const { leader } = this.#cluster;
-    if (leader === undefined || compareFence(leader.fence, fence) !== 0) return;
-    for (const row of leader.brain.dataPlanes()) {
-      const dataPlane = this.#cluster.dataPlane(row.id);
-      if (!row.live || dataPlane === undefined || dataPlane.table.get(sandbox) === undefined) continue;
-      // A later life may find it in its file: it will be refused there, and hear better soon.
-      if (dataPlane.bornMs >= (this.#drainSentMs.get(sandbox) ?? 0)) continue;
-      this.broken(`${sandbox} is drained while ${row.id}, which is live, still dispatches to it`);
+  /** Withdrawal without a lost request: no data plane that the leader can hear uses it any more. */
+  #isUnused(leader: LeaderProcess, sandbox: SandboxId): void {
+    for (const { id, live } of leader.brain.dataPlanes()) {
+      const dataPlane = this.#cluster.dataPlane(id);
+      if (!live || dataPlane?.table.get(sandbox) === undefined) continue;
+      // Of a life that the leader has not heard of yet: it found the endpoint in its file, and will be refused there.
+      if (leader.lives.get(id) !== dataPlane.incarnation.ms) continue;
+      this.broken(`${sandbox} is drained while ${id}, which is live, still dispatches to it`);
     }
   }
 

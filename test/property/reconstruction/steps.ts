@@ -115,7 +115,6 @@ const controlPlaneStep: fc.Arbitrary<Step> = told(
     { weight: 6, arbitrary: call },
     { weight: 5, arbitrary: failOver },
     { weight: 1, arbitrary: wake },
-    { weight: 1, arbitrary: busLoss },
     { weight: 2, arbitrary: fairWeather },
   ),
 );

@@ -122,7 +122,7 @@ export class WorkerProcess {
           this.#cluster.network.pass(this.id, 'out', () => {
             const leader = this.#cluster.leaderOf(term);
             leader?.hear((brain, nowMs) => {
-              leader.heardMs.set(this.id, nowMs);
+              leader.heardWorker(this.id);
               brain.workerReport(this.id, report, nowMs);
             });
           });
