@@ -134,7 +134,8 @@ export class EndpointReplica {
     const behind = beacon.endpointSeq > this.#seq;
     const differs =
       beacon.endpointSeq === this.#seq && (own.high !== beacon.digest.high || own.low !== beacon.digest.low);
-    const unswept = beacon.complete && this.unconfirmed > 0 && beacon.endpointSeq >= this.#seq;
+    const isUnconfirmed = this.unconfirmed > 0 || this.#confirmedOwners.size < this.#owners.size;
+    const unswept = beacon.complete && isUnconfirmed && beacon.endpointSeq >= this.#seq;
     return { ...NOTHING, newFence, pull: behind || differs || unswept || this.#seq < 0 };
   }
 

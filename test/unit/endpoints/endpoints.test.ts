@@ -212,6 +212,16 @@ describe('a copy', () => {
     expect(table.onBeacon(beacon(second, true), 0)).toMatchObject({ pull: false });
   });
 
+  it('asks for the sweep of an owner too, whom the new leader does not name', () => {
+    writer.setOwner(UID, owner('dp-1'));
+    deliver(batchOf(writer));
+    const second = new EndpointWriter(fence(2));
+    second.complete();
+    expect(table.onBeacon(beacon(second, true), 0)).toMatchObject({ pull: true });
+    expect(told(table.onSnapshot(second.snapshot(), 0))).toEqual(['owner none']);
+    expect(table.onBeacon(beacon(second, true), 0)).toMatchObject({ pull: false });
+  });
+
   it('hears from a beacon that the last message was lost, or that it holds something else', () => {
     expect(table.onBeacon(beacon(writer), 0)).toMatchObject({ newFence: true, pull: false });
     writer.put(endpoint('s-1'));
@@ -315,8 +325,10 @@ describe('a restart from the table file', () => {
     writer.setOwner(UID, owner('dp-1'));
     writer.put(endpoint('s-1'));
     writer.put(endpoint('s-2'));
-    deliver(batchOf(writer));
+    const first = batchOf(writer);
+    deliver(first);
     table = EndpointReplica.restore(table.save(), 1_000);
+    expect(deliver(first), 'nor is the first batch the next one').toMatchObject({ changes: [], pull: true });
     expect([held(), table.unconfirmed, table.seq, table.fence]).toEqual([['s-1', 's-2'], 2, 0, fence(1)]);
     expect(table.owner(UID)?.dataPlane).toBe('dp-1');
     writer.withdraw(sandboxId('s-1'), UID);
