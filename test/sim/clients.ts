@@ -115,7 +115,7 @@ export class Clients {
   async #caller(fn: Registered): Promise<void> {
     while (this.running) {
       if (fn.acknowledged > 0) void this.call(fn, undefined);
-      await this.#sleep(20 + this.#random.below(60));
+      await this.#sleep(this.#world.options.callEveryMs * (0.4 + 1.2 * this.#random.float()));
     }
   }
 

@@ -17,6 +17,11 @@ export class EventQueue {
   readonly #heap: Entry[] = [];
   #seq = 0;
   #nowMs = 0;
+  #executed = 0;
+
+  get executed(): number {
+    return this.#executed;
+  }
 
   get nowMs(): number {
     return this.#nowMs;
@@ -41,6 +46,7 @@ export class EventQueue {
       this.#pop();
       if (next.cancelled) continue;
       this.#nowMs = next.atMs;
+      this.#executed++;
       next.run();
       return true;
     }

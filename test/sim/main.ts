@@ -1,41 +1,210 @@
-/** `npm run sim -- [--seed N] [--runs N] [--json FILE]`: simulated clusters under faults, each run reproducible by its seed. */
-import { writeFileSync } from 'node:fs';
+/**
+ * `npm run sim -- --seed N` runs one seed and tells its story; `--seeds N [--from M] [--json FILE] [--resume]` runs many, on
+ * all processors. Each is five virtual minutes unless `--length quick` says otherwise; a failure is shrunk to the faults it needs.
+ */
+import { execFileSync, fork } from 'node:child_process';
+import { appendFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { drawOptions } from './options.ts';
+import { drawOptions, type Length } from './options.ts';
 import { simulate, type SimResult } from './run.ts';
+import { shrink, tellSchedule } from './shrink.ts';
+
+const SHRINK_RUNS = 60;
 
 const { values } = parseArgs({
   options: {
     seed: { type: 'string' },
-    runs: { type: 'string', default: '1' },
+    seeds: { type: 'string' },
+    from: { type: 'string', default: '1' },
+    length: { type: 'string' },
     json: { type: 'string' },
+    resume: { type: 'boolean', default: false },
     story: { type: 'boolean', default: false },
+    /** Internal: this process runs the seeds of one share and sends their rows to its parent. */
+    share: { type: 'string' },
   },
 });
-const first = Number(values.seed ?? Math.floor(Math.random() * 1_000_000));
-const runs = Number(values.runs);
-if (!Number.isInteger(first) || !Number.isInteger(runs) || runs < 1) {
-  process.stderr.write('sim: --seed and --runs take whole numbers\n');
+
+/** What is kept of a run: small, and enough for the summary. */
+interface Row {
+  readonly seed: number;
+  readonly ok: boolean;
+  readonly trace: string;
+  readonly virtualMs: number;
+  readonly events: number;
+  readonly operations: number;
+  readonly faultsByKind: SimResult['faultsByKind'];
+  readonly leaderChanges: number;
+  readonly violations: readonly string[];
+}
+
+function whole(flag: string, text: string | undefined, fallback: number): number {
+  if (text === undefined) return fallback;
+  if (/^\d{1,12}$/.test(text)) return Number(text);
+  process.stderr.write(`sim: --${flag}: ${JSON.stringify(text)} is not a whole number\n`);
   process.exit(2);
 }
-const rows: Omit<SimResult, 'story'>[] = [];
-for (let seed = first; seed < first + runs; seed++) {
-  const { faults, ...drawn } = drawOptions(seed);
-  process.stdout.write(`seed ${seed}: ${JSON.stringify({ ...drawn, faults: [...new Set(faults)] })}\n`);
-  const beganMs = performance.now();
-  const { story, ...result } = await simulate(seed);
-  rows.push(result);
-  const { ok, traceHash, virtualMs, leaderChanges, registrations, calls, messages, settledMs } = result;
-  process.stdout.write(
-    `  ${ok ? 'ok' : 'FAILED'}  trace ${traceHash}  ${(virtualMs / 1_000).toFixed(1)} s in ${((performance.now() - beganMs) / 1_000).toFixed(1)} s, ${messages} messages, ${leaderChanges} leader changes, ${registrations} registrations, ${calls.ok} of ${calls.sent} calls, settled after ${settledMs} ms\n`,
-  );
-  if (!ok || values.story) for (const line of story) process.stdout.write(`  ${line}\n`);
-  for (const violation of result.violations) process.stdout.write(`  violation at ${violation}\n`);
+
+function lengthOf(fallback: Length): Length {
+  const { length = fallback } = values;
+  if (length === 'quick' || length === 'long') return length;
+  process.stderr.write(`sim: --length: ${JSON.stringify(length)}: give quick or long\n`);
+  process.exit(2);
 }
-const failed = rows.filter(({ ok }) => !ok).length;
-if (values.json !== undefined)
-  writeFileSync(
-    values.json,
-    `${JSON.stringify({ ok: failed === 0, runs: rows.length, failed, rows }, null, 2)}\n`,
+
+function rowOf(result: SimResult): Row {
+  return {
+    seed: result.options.seed,
+    ok: result.ok,
+    trace: result.traceHash,
+    virtualMs: result.virtualMs,
+    events: result.events,
+    operations: result.operations,
+    faultsByKind: result.faultsByKind,
+    leaderChanges: result.leaderChanges,
+    violations: result.violations,
+  };
+}
+
+function commit(): string {
+  try {
+    return execFileSync('git', ['rev-parse', '--short', 'HEAD'], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    }).trim();
+  } catch {
+    return 'unknown';
+  }
+}
+
+async function runOne(seed: number): Promise<boolean> {
+  const options = drawOptions(seed, lengthOf('long'));
+  const { schedule, ...drawn } = options;
+  process.stdout.write(
+    `seed ${seed}, commit ${commit()}: ${JSON.stringify({ ...drawn, faults: schedule.length })}\n`,
   );
-process.exitCode = failed === 0 ? 0 : 1;
+  const beganMs = performance.now();
+  const result = await simulate(seed, options);
+  const { ok, virtualMs, leaderChanges, operations, calls, settledMs, messages } = result;
+  const wall = ((performance.now() - beganMs) / 1_000).toFixed(1);
+  process.stdout.write(`trace ${result.traceHash}\n`);
+  process.stdout.write(
+    `${ok ? 'ok' : 'FAILED'}: ${(virtualMs / 1_000).toFixed(1)} virtual s in ${wall} s, ${messages} messages, ${leaderChanges} leader changes, ${operations} checked operations, ${calls.ok} of ${calls.sent} calls, settled after ${settledMs} ms; faults ${JSON.stringify(result.faultsByKind)}\n`,
+  );
+  if (!ok || values.story) process.stdout.write(`${result.story.join('\n')}\n`);
+  for (const violation of result.violations) process.stdout.write(`violation at ${violation}\n`);
+  for (const [name, svg] of result.pictures) {
+    const path = `sim-${seed}-${name}.svg`;
+    writeFileSync(path, svg);
+    process.stdout.write(`drawn in ${path}\n`);
+  }
+  if (values.json !== undefined)
+    writeFileSync(values.json, `${JSON.stringify(summary([rowOf(result)], wall), null, 2)}\n`);
+  if (!ok) await tellShrunk(options);
+  return ok;
+}
+
+async function tellShrunk(options: ReturnType<typeof drawOptions>): Promise<void> {
+  process.stdout.write(`shrinking ${options.schedule.length} faults (${SHRINK_RUNS} runs at most) …\n`);
+  const small = await shrink(options, SHRINK_RUNS, (left) => process.stderr.write(`  ${left} faults \r`));
+  process.stdout.write(`these faults are enough:\n${tellSchedule(small).join('\n')}\n`);
+}
+
+function summary(rows: readonly Row[], wallSeconds: string): object {
+  const sum = (of: (row: Row) => number): number => rows.reduce((total, row) => total + of(row), 0);
+  const faultsByKind: Record<string, number> = {};
+  for (const row of rows)
+    for (const [kind, count] of Object.entries(row.faultsByKind))
+      faultsByKind[kind] = (faultsByKind[kind] ?? 0) + count;
+  const least = (of: (row: Row) => number): number => Math.min(...rows.map(of));
+  return {
+    seeds: rows.length,
+    virtualHours: sum((row) => row.virtualMs) / 3_600_000,
+    wallSeconds: Number(wallSeconds),
+    eventsPerSecond: Math.round(sum((row) => row.events) / Math.max(0.001, Number(wallSeconds))),
+    opsPerSeed: Math.round(sum((row) => row.operations) / Math.max(1, rows.length)),
+    faultsByKind,
+    leaderChanges: sum((row) => row.leaderChanges),
+    opsChecked: sum((row) => row.operations),
+    violations: sum((row) => row.violations.length),
+    least: {
+      virtualMs: least((row) => row.virtualMs),
+      faults: least((row) => Object.values(row.faultsByKind).reduce((total, count) => total + count, 0)),
+      leaderChanges: least((row) => row.leaderChanges),
+      operations: least((row) => row.operations),
+    },
+    rows: rows.filter(({ ok }) => !ok),
+  };
+}
+
+/** Seeds of this share, one after the other; the parent hears of each. */
+async function runShare(share: string): Promise<void> {
+  const seeds = JSON.parse(share) as number[];
+  for (const seed of seeds) process.send?.(rowOf(await simulate(seed, drawOptions(seed, lengthOf('long')))));
+}
+
+async function runMany(count: number): Promise<boolean> {
+  const from = whole('from', values.from, 1);
+  const journal = `${values.json ?? join('.', 'sim')}.rows`;
+  if (!values.resume) rmSync(journal, { force: true });
+  const rows: Row[] = existsSync(journal)
+    ? readFileSync(journal, 'utf8')
+        .trim()
+        .split('\n')
+        .filter(Boolean)
+        .map((line) => JSON.parse(line) as Row)
+    : [];
+  const done = new Set(rows.map(({ seed }) => seed));
+  const left = Array.from({ length: count }, (_, i) => from + i).filter((seed) => !done.has(seed));
+  const beganMs = performance.now();
+  const jobs = Math.max(1, Math.min(availableParallelism(), left.length));
+  const onRow = (row: Row): void => {
+    rows.push(row);
+    appendFileSync(journal, `${JSON.stringify(row)}\n`);
+    if (!row.ok) process.stdout.write(`seed ${row.seed} FAILED: ${row.violations[0] ?? ''}\n`);
+    if (rows.length % 10 === 0) process.stderr.write(`  ${rows.length} of ${count}\r`);
+  };
+  await Promise.all(
+    Array.from({ length: jobs }, (_, job) =>
+      runJob(
+        left.filter((_seed, i) => i % jobs === job),
+        onRow,
+      ),
+    ),
+  );
+  const wall = ((performance.now() - beganMs) / 1_000).toFixed(1);
+  const total = summary(rows, wall);
+  process.stdout.write(`${JSON.stringify({ ...total, rows: undefined }, null, 2)}\n`);
+  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(total, null, 2)}\n`);
+  const failed = rows.find(({ ok }) => !ok);
+  if (failed !== undefined) await tellShrunk(drawOptions(failed.seed, lengthOf('long')));
+  return rows.length >= count && failed === undefined;
+}
+
+function runJob(seeds: readonly number[], onRow: (row: Row) => void): Promise<void> {
+  const args = ['--share', JSON.stringify(seeds), '--length', lengthOf('long')];
+  const child = fork(fileURLToPath(import.meta.url), args, {
+    execArgv: process.execArgv,
+    cwd: dirname(fileURLToPath(import.meta.url)),
+  });
+  const end = (): void => void child.kill();
+  process.once('SIGINT', end);
+  return new Promise((resolve, reject) => {
+    child.on('message', (row) => onRow(row as Row));
+    child.on('exit', (code) =>
+      code === 0 ? resolve() : reject(new Error(`a share of seeds ended with ${code ?? 'a signal'}`)),
+    );
+  });
+}
+
+if (values.share !== undefined) await runShare(values.share);
+else {
+  const ok =
+    values.seeds === undefined
+      ? await runOne(whole('seed', values.seed, Math.floor(Math.random() * 1_000_000)))
+      : await runMany(whole('seeds', values.seeds, 1));
+  process.exitCode = ok ? 0 : 1;
+}

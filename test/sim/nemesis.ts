@@ -1,47 +1,54 @@
-/** Faults, drawn from the seed; each ends by itself, so that no run drowns. */
-import type { Prng } from '../../src/lib/prng.ts';
-import type { FaultKind } from './options.ts';
+/** Carries the schedule of faults out; each ends by itself, so that no run drowns, and never takes more than a minority's disks. */
+import { prng, type Prng } from '../../src/lib/prng.ts';
+import type { Fault, FaultKind } from './options.ts';
 import type { World } from './world.ts';
+
+type Replica = World['replicas'][number];
 
 export class Nemesis {
   readonly #world: World;
-  readonly #random: Prng;
+  readonly faultsByKind: Map<FaultKind, number> = new Map();
   leaderCrashes = 0;
-  injected = 0;
-  #lostDisk = false;
   running = true;
+  #random: Prng = prng(0);
 
   constructor(world: World) {
     this.#world = world;
-    this.#random = world.random.fork('nemesis');
   }
 
-  start(): void {
-    const { scheduler, options } = this.#world;
-    const next = (): void => {
-      scheduler.after(options.faultsEveryMs * (0.5 + this.#random.float()), () => {
-        if (!this.running) return;
-        const kind = options.faults[this.#random.below(options.faults.length)];
-        if (kind !== undefined) this.inject(kind);
-        next();
+  get injected(): number {
+    let sum = 0;
+    for (const count of this.faultsByKind.values()) sum += count;
+    return sum;
+  }
+
+  start(schedule: readonly Fault[]): void {
+    for (const fault of schedule) {
+      this.#world.scheduler.after(fault.atMs, () => {
+        if (this.running) this.inject(fault);
       });
-    };
-    next();
+    }
   }
 
-  inject(kind: FaultKind): void {
-    this.injected++;
+  inject({ kind, salt }: Pick<Fault, 'kind' | 'salt'>): void {
+    this.#random = prng(salt);
+    if (this.#strike(kind)) this.faultsByKind.set(kind, (this.faultsByKind.get(kind) ?? 0) + 1);
+  }
+
+  /** False: there was nothing to strike. */
+  #strike(kind: FaultKind): boolean {
+    const { replicas, workers, planes } = this.#world;
     switch (kind) {
       case 'crash-leader':
         return this.#crashReplica(this.#world.leader());
       case 'crash-replica':
-        return this.#crashReplica(this.#pick(this.#world.alive(this.#world.replicas)));
+        return this.#crashReplica(this.#pick(this.#world.alive(replicas)));
       case 'crash-worker': {
-        const worker = this.#pick(this.#world.alive(this.#world.workers));
+        const worker = this.#pick(this.#world.alive(workers));
         return this.#crash(worker, () => worker !== undefined && this.#world.startWorker(worker));
       }
       case 'crash-data-plane': {
-        const plane = this.#pick(this.#world.alive(this.#world.planes));
+        const plane = this.#pick(this.#world.alive(planes));
         return this.#crash(plane, () => plane !== undefined && this.#world.startPlane(plane));
       }
       case 'partition':
@@ -50,19 +57,35 @@ export class Nemesis {
         return this.#cut(false);
       case 'loss':
         return this.#weather('lossPct', 2 + this.#random.below(15), 0);
+      case 'duplication':
+        return this.#weather('duplicatePct', 5 + this.#random.below(40), 0);
       case 'slow-network':
         return this.#weather('slowness', 3 + this.#random.below(20), 1);
-      case 'leader-disconnect': {
-        const leader = this.#world.leader();
-        if (leader?.process === undefined) return;
-        this.#world.tell(`${leader.id} (leader) loses its bus`);
-        return this.#world.network.disconnect(leader.process, 100 + this.#random.below(1_500));
+      case 'leader-disconnect':
+        return this.#disconnect(this.#world.leader());
+      case 'replica-disconnect':
+        return this.#disconnect(this.#pick(this.#world.alive(replicas)));
+      case 'slow-disk': {
+        const replica = this.#pick(replicas);
+        if (replica === undefined) return false;
+        this.#world.tell(`${replica.id}: slow disk`);
+        replica.disk.slowness = 5 + this.#random.below(40);
+        this.#later(500 + this.#random.below(2_000), () => (replica.disk.slowness = 1));
+        return true;
       }
+      case 'full-disk':
+        return this.#fillDisk();
+      case 'damaged-disk':
+        return this.#loseDisk('damaged');
       case 'lost-disk':
-        return this.#loseDisk();
+        return this.#loseDisk('lost');
       default:
         return kind satisfies never;
     }
+  }
+
+  #later(afterMs: number, run: () => void): void {
+    this.#world.scheduler.after(afterMs, run);
   }
 
   #pick<T>(list: readonly T[]): T | undefined {
@@ -72,54 +95,85 @@ export class Nemesis {
   #crash(
     victim: { readonly id: string; process: { kill(): void } | undefined } | undefined,
     restart: () => unknown,
-  ): void {
-    if (victim?.process === undefined) return;
+  ): boolean {
+    if (victim?.process === undefined) return false;
     this.#world.tell(`kill ${victim.id}`);
     victim.process.kill();
-    this.#world.scheduler.after(100 + this.#random.below(2_000), () => {
+    this.#later(100 + this.#random.below(2_000), () => {
+      if (this.#world.isHeldDown(victim.id)) return;
       this.#world.tell(`start ${victim.id}`);
       restart();
     });
+    return true;
   }
 
-  #crashReplica(replica: World['replicas'][number] | undefined): void {
-    if (replica === undefined) return;
+  #crashReplica(replica: Replica | undefined): boolean {
+    if (replica === undefined) return false;
     if (this.#world.leader() === replica) this.leaderCrashes++;
-    this.#crash(replica, () => this.#world.startReplica(replica));
+    return this.#crash(replica, () => this.#world.startReplica(replica));
   }
 
-  #cut(bothWays: boolean): void {
-    const { network, scheduler } = this.#world;
-    const victim = this.#pick(this.#world.replicas);
-    if (victim === undefined) return;
-    const others = this.#world.replicas.filter((other) => other !== victim && this.#random.below(3) > 0);
+  #disconnect(replica: Replica | undefined): boolean {
+    if (replica?.process === undefined) return false;
+    this.#world.tell(`${replica.id} loses its bus`);
+    this.#world.network.disconnect(replica.process, 100 + this.#random.below(1_500));
+    return true;
+  }
+
+  #cut(bothWays: boolean): boolean {
+    const { network, replicas } = this.#world;
+    const victim = this.#pick(replicas);
+    if (victim === undefined) return false;
+    const others = replicas.filter((other) => other !== victim && this.#random.below(3) > 0);
+    if (others.length === 0) return false;
     this.#world.tell(`cut ${victim.id} ${bothWays ? '<>' : '->'} ${others.map(({ id }) => id).join(' ')}`);
-    for (const other of others) {
-      network.cut(victim.id, other.id);
-      if (bothWays) network.cut(other.id, victim.id);
-    }
-    scheduler.after(300 + this.#random.below(2_000), () => network.heal());
+    const pairs = others.flatMap((other) =>
+      bothWays
+        ? [[victim.id, other.id] as const, [other.id, victim.id] as const]
+        : [[victim.id, other.id] as const],
+    );
+    for (const [from, to] of pairs) network.cut(from, to);
+    this.#later(300 + this.#random.below(2_000), () => {
+      for (const [from, to] of pairs) network.join(from, to);
+    });
+    return true;
   }
 
-  #weather(what: 'lossPct' | 'slowness', value: number, normal: number): void {
-    const { network, scheduler } = this.#world;
+  #weather(what: 'lossPct' | 'duplicatePct' | 'slowness', value: number, normal: number): boolean {
+    const { network } = this.#world;
     this.#world.tell(`${what} ${value}`);
     network.faults[what] = value;
-    scheduler.after(300 + this.#random.below(1_500), () => {
-      network.faults[what] = normal;
-    });
+    this.#later(300 + this.#random.below(1_500), () => (network.faults[what] = normal));
+    return true;
   }
 
-  /** Once in a run: with two lost disks of three there is no quorum, by design. */
-  #loseDisk(): void {
-    if (this.#lostDisk || this.#world.alive(this.#world.replicas).length < this.#world.replicas.length)
-      return;
-    const replica = this.#pick(this.#world.replicas);
-    if (replica === undefined) return;
-    this.#lostDisk = true;
-    this.#world.tell(`${replica.id} loses its disk`);
+  /** The next write fails, and with it the replica; it comes back when there is room. */
+  #fillDisk(): boolean {
+    const replica = this.#pick(this.#world.alive(this.#world.replicas));
+    if (replica === undefined) return false;
+    this.#world.tell(`${replica.id}: disk full`);
+    replica.disk.full = true;
+    this.#later(500 + this.#random.below(1_500), () => {
+      replica.disk.full = false;
+      if (!this.#world.isHeldDown(replica.id)) this.#world.startReplica(replica);
+    });
+    return true;
+  }
+
+  /** With more than a minority without a vote there is no quorum, by design: one at a time. */
+  #loseDisk(how: 'lost' | 'damaged'): boolean {
+    const { replicas } = this.#world;
+    const all = replicas.every(
+      ({ process, controlPlane }) =>
+        process?.alive === true && controlPlane?.isReady() === true && controlPlane.raft().voter,
+    );
+    const replica = this.#pick(replicas);
+    if (!all || replica === undefined) return false;
+    this.#world.tell(`${replica.id}: disk ${how}`);
     this.#crashReplica(replica);
-    replica.disk.wipe();
+    replica.disk.wipe(how === 'damaged');
     replica.shownTerm = 0;
+    this.#world.onDiskLost(replica);
+    return true;
   }
 }

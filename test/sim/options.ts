@@ -1,4 +1,4 @@
-/** One seed draws the topology, the timings and the mix of faults. */
+/** One seed draws the topology, the timings and every fault with its moment. */
 import { prng } from '../../src/lib/prng.ts';
 
 export type FaultKind =
@@ -9,9 +9,21 @@ export type FaultKind =
   | 'partition'
   | 'one-way-cut'
   | 'loss'
+  | 'duplication'
   | 'slow-network'
   | 'leader-disconnect'
+  | 'replica-disconnect'
+  | 'slow-disk'
+  | 'full-disk'
+  | 'damaged-disk'
   | 'lost-disk';
+
+/** Whom it hits, and for how long, comes from its own salt: leaving one fault out changes no other. */
+export interface Fault {
+  readonly atMs: number;
+  readonly kind: FaultKind;
+  readonly salt: number;
+}
 
 export interface SimOptions {
   readonly seed: number;
@@ -19,11 +31,14 @@ export interface SimOptions {
   readonly dataPlanes: number;
   readonly workers: number;
   readonly functions: number;
+  /** Clients that register, delete and read, for the linearizability checker. */
+  readonly registrars: number;
   /** Mean start latency of a sandbox. */
   readonly startMs: number;
-  readonly faultsEveryMs: number;
+  /** Mean pause between two calls of a function. */
+  readonly callEveryMs: number;
   readonly faultyMs: number;
-  readonly faults: readonly FaultKind[];
+  readonly schedule: readonly Fault[];
   /** Plants the bug that an fsync is believed too early, to show that the oracles see it. */
   readonly lyingDisks: boolean;
 }
@@ -35,24 +50,54 @@ const OTHERS: readonly FaultKind[] = [
   'partition',
   'one-way-cut',
   'loss',
+  'duplication',
   'slow-network',
   'leader-disconnect',
+  'replica-disconnect',
+  'slow-disk',
+  'full-disk',
+  'damaged-disk',
   'lost-disk',
 ];
 
-export function drawOptions(seed: number): SimOptions {
+export type Length = 'quick' | 'long';
+
+export function drawOptions(seed: number, length: Length = 'quick'): SimOptions {
   const random = prng(`options/${seed}`);
+  const isLong = length === 'long';
+  const faultyMs = isLong ? 300_000 : 3_000 + random.below(2_500);
+  const everyMs = isLong ? 2_500 + random.below(2_500) : 400 + random.below(900);
+  // A run without a killed leader shows nothing about what this is for.
+  const kinds = [
+    'crash-leader' as const,
+    'crash-leader' as const,
+    ...OTHERS.filter(() => random.below(2) === 0),
+  ];
   return {
     seed,
     replicas: random.below(5) === 0 ? 5 : 3,
     dataPlanes: 1 + random.below(2),
-    workers: 2 + random.below(3),
-    functions: 2 + random.below(3),
+    workers: 2 + random.below(isLong ? 2 : 3),
+    functions: isLong ? 1 + random.below(2) : 2 + random.below(3),
+    registrars: 2 + random.below(3),
     startMs: 5 + random.below(40),
-    faultsEveryMs: 400 + random.below(900),
-    faultyMs: 3_000 + random.below(2_500),
-    // A run without a killed leader shows nothing about what this is for.
-    faults: ['crash-leader', 'crash-leader', ...OTHERS.filter(() => random.below(2) === 0)],
+    callEveryMs: isLong ? 400 : 50,
+    faultyMs,
+    schedule: drawSchedule(prng(`schedule/${seed}`), kinds, faultyMs, everyMs),
     lyingDisks: false,
   };
+}
+
+function drawSchedule(
+  random: ReturnType<typeof prng>,
+  kinds: readonly FaultKind[],
+  untilMs: number,
+  everyMs: number,
+): Fault[] {
+  const schedule: Fault[] = [];
+  for (let atMs = everyMs; atMs < untilMs; atMs += everyMs * (0.5 + random.float())) {
+    const kind = kinds[random.below(kinds.length)];
+    if (kind !== undefined) schedule.push({ atMs: Math.round(atMs), kind, salt: random.uint32() });
+  }
+  return schedule;
 }

@@ -1,6 +1,7 @@
 /** What must hold at every moment, and what must hold once everything has settled. */
 import { decodeRaftMessage } from '../../src/wire/raft-codec.ts';
 import { senderOf } from '../../src/wire/subjects.ts';
+import { LogOracle } from './log-oracle.ts';
 import type { World } from './world.ts';
 
 export class Oracles {
@@ -8,10 +9,13 @@ export class Oracles {
   /** Who has acted as the leader of a term. */
   readonly #leaders = new Map<number, string>();
   readonly #hashes = new Map<number, { readonly hash: string; readonly id: string }>();
+  readonly #log: LogOracle;
   #maxTerm = 0;
 
   constructor(world: World) {
     this.#world = world;
+    this.#log = new LogOracle(world);
+    world.onDiskLost = (replica) => this.#log.forget(replica);
     world.network.onMessage = (from, subject, payload) => this.#onMessage(from, subject, payload);
   }
 
@@ -32,11 +36,13 @@ export class Oracles {
     if (senderOf(subject) !== from) this.#world.violation(`${from} speaks on ${subject}`);
     const isPre = message.body.kind === 'vote-request' && message.body.pre;
     if (sender !== undefined && !isPre) sender.shownTerm = Math.max(sender.shownTerm, message.term);
+    if (sender !== undefined) this.#log.onMessage(sender, message);
     if (message.body.kind !== 'append' && message.body.kind !== 'snapshot') return;
     const known = this.#leaders.get(message.term);
     if (known === undefined) {
       this.#leaders.set(message.term, from);
       this.#world.tell(`${from} leads term ${message.term}`);
+      if (sender !== undefined) this.#log.onLeader(sender, message.term);
     } else if (known !== from)
       this.#world.violation(`election safety: ${known} and ${from} lead term ${message.term}`);
   }

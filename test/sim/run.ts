@@ -1,8 +1,9 @@
-/** One run: boot, a safety phase under faults, a liveness phase after them. */
+/** One run: boot, a safety phase under faults, a liveness phase in which a majority alone is healed, then everything. */
 import { ARTIFACT, Clients } from './clients.ts';
 import { Nemesis } from './nemesis.ts';
-import { drawOptions, type SimOptions } from './options.ts';
+import { drawOptions, type FaultKind, type SimOptions } from './options.ts';
 import { Oracles } from './oracles.ts';
+import { Registrars } from './registrars.ts';
 import { World } from './world.ts';
 
 export interface SimResult {
@@ -11,80 +12,134 @@ export interface SimResult {
   readonly violations: readonly string[];
   readonly traceHash: string;
   readonly messages: number;
+  readonly events: number;
   readonly virtualMs: number;
   readonly leaderChanges: number;
   readonly leaderCrashes: number;
-  readonly faults: number;
+  readonly faultsByKind: Readonly<Partial<Record<FaultKind, number>>>;
   readonly registrations: number;
+  /** Operations whose history was checked for linearizability. */
+  readonly operations: number;
   readonly calls: { readonly sent: number; readonly ok: number; readonly failed: number };
   /** From the end of the faults until everything had settled. */
   readonly settledMs: number;
   /** The last lines of the story. */
   readonly story: readonly string[];
+  /** Of histories that no single copy fits, by name. */
+  readonly pictures: ReadonlyMap<string, string>;
 }
 
 const BOOT_MS = 10_000;
+const MAJORITY_MS = 20_000;
 const SETTLE_MS = 45_000;
 const SAMPLE_MS = 25;
+/** Every fault that the nemesis started has ended by then. */
+const AFTERMATH_MS = 2_600;
 
 export async function simulate(seed: number, options: SimOptions = drawOptions(seed)): Promise<SimResult> {
   const world = new World(options);
   const oracles = new Oracles(world);
   const nemesis = new Nemesis(world);
   const clients = new Clients(world);
-  world.bootstrap();
-  for (const { disk } of world.replicas)
-    disk.artifacts.set(ARTIFACT, { digest: ARTIFACT, bytes: 1, touchedMs: Number.MAX_SAFE_INTEGER });
-  for (const replica of world.replicas) world.startReplica(replica);
-  for (const worker of world.workers) world.startWorker(worker);
-  for (const plane of world.planes) world.startPlane(plane);
-
-  const sample = (): void => {
-    oracles.sample();
-    world.scheduler.after(SAMPLE_MS, sample);
-  };
-  sample();
+  const registrars = new Registrars(world);
   const isBroken = (): boolean => world.violations.length > 0;
+  boot(world, oracles);
+  const hasLeader = await world.scheduler.runUntil(BOOT_MS, () => isBroken() || world.leader() !== undefined);
+  if (!hasLeader) world.violation(`no leader ${BOOT_MS} ms after the start`);
 
-  const booted = await world.scheduler.runUntil(BOOT_MS, () => isBroken() || world.leader() !== undefined);
-  if (!booted) world.violation(`no leader ${BOOT_MS} ms after the start`);
   clients.start();
-  nemesis.start();
+  registrars.start();
+  nemesis.start(options.schedule);
   await world.scheduler.runUntil(world.nowMs + options.faultyMs, isBroken);
-  // One more for certain, so that no run is without what it is for.
-  for (let i = 0; i < 40 && nemesis.leaderCrashes === 0 && !isBroken(); i++) {
-    nemesis.inject('crash-leader');
-    await world.scheduler.runUntil(world.nowMs + 500, isBroken);
-  }
-
+  await demandLeaderCrash(world, nemesis);
   nemesis.running = false;
   const endedMs = world.nowMs;
-  world.tell('the faults end');
-  await world.scheduler.runUntil(world.nowMs + 2_600, isBroken);
-  world.network.heal();
-  for (const replica of world.replicas) world.startReplica(replica);
-  for (const worker of world.workers) world.startWorker(worker);
-  for (const plane of world.planes) world.startPlane(plane);
-  await world.scheduler.runUntil(world.nowMs + 1_000, isBroken);
+  await healMajority(world, isBroken);
+  await healAll(world, isBroken);
   clients.running = false;
+  registrars.stop();
   const settledMs = await settle(world, oracles, endedMs);
   if (!isBroken()) await lastWord(world, clients);
+  const pictures = registrars.check();
   checkVacuity(world, oracles, nemesis);
   return {
     options,
     ok: world.violations.length === 0,
     violations: world.violations,
-    traceHash: world.trace.hash,
-    messages: world.trace.events,
+    traceHash: world.trace.end(),
+    messages: world.trace.messages,
+    events: world.scheduler.executed,
     virtualMs: Math.round(world.nowMs),
     leaderChanges: oracles.leaderChanges,
     leaderCrashes: nemesis.leaderCrashes,
-    faults: nemesis.injected,
+    faultsByKind: Object.fromEntries(nemesis.faultsByKind),
     registrations: clients.functions.reduce((sum, { acknowledged }) => sum + acknowledged, 0),
+    operations: registrars.operations,
     calls: clients.calls,
     settledMs,
     story: world.trace.lines,
+    pictures,
   };
+}
+
+function boot(world: World, oracles: Oracles): void {
+  world.bootstrap();
+  const artifact = { digest: ARTIFACT, bytes: 1, touchedMs: Number.MAX_SAFE_INTEGER };
+  for (const { disk } of world.replicas) disk.artifacts.set(ARTIFACT, artifact);
+  for (const replica of world.replicas) world.startReplica(replica);
+  for (const worker of world.workers) world.startWorker(worker);
+  for (const plane of world.planes) world.startPlane(plane);
+  const sample = (): void => {
+    oracles.sample();
+    world.scheduler.after(SAMPLE_MS, sample);
+  };
+  sample();
+}
+
+/** One for certain, so that no run is without what it is for. */
+async function demandLeaderCrash(world: World, nemesis: Nemesis): Promise<void> {
+  for (let i = 0; i < 40 && nemesis.leaderCrashes === 0 && world.violations.length === 0; i++) {
+    nemesis.inject({ kind: 'crash-leader', salt: i });
+    await world.scheduler.runUntil(world.nowMs + 500, () => world.violations.length > 0);
+  }
+}
+
+/** Liveness needs no more than a majority: the rest stays down, and a leader must come, and commit. */
+async function healMajority(world: World, isBroken: () => boolean): Promise<void> {
+  world.tell('the faults end; a majority is healed');
+  const voters = world.replicas.filter(({ disk }) => disk.log.identity?.voter === true);
+  const needed = Math.floor(world.replicas.length / 2) + 1;
+  const kept = voters.slice(0, needed);
+  const down = kept.length < needed ? [] : world.replicas.filter((replica) => !kept.includes(replica));
+  world.holdDown(down.map(({ id }) => id));
+  for (const replica of down) replica.process?.kill();
+  await world.scheduler.runUntil(world.nowMs + AFTERMATH_MS, isBroken);
+  world.network.heal();
+  const up = world.replicas.filter((replica) => !down.includes(replica));
+  for (const replica of up) {
+    replica.disk.full = false;
+    replica.disk.slowness = 1;
+    world.startReplica(replica);
+  }
+  for (const worker of world.workers) world.startWorker(worker);
+  for (const plane of world.planes) world.startPlane(plane);
+  const leads = await world.scheduler.runUntil(
+    world.nowMs + MAJORITY_MS,
+    () => isBroken() || world.leader() !== undefined,
+  );
+  if (!leads) world.violation(`R6: no leader ${MAJORITY_MS} ms after a majority was healed`);
+  await world.scheduler.runUntil(world.nowMs + 500, isBroken);
+}
+
+async function healAll(world: World, isBroken: () => boolean): Promise<void> {
+  world.tell('everything is healed');
+  world.holdDown([]);
+  for (const replica of world.replicas) {
+    replica.disk.full = false;
+    replica.disk.slowness = 1;
+    world.startReplica(replica);
+  }
+  await world.scheduler.runUntil(world.nowMs + 1_000, isBroken);
 }
 
 /** R6 and R1: once faults stop, everything agrees within a bounded time. */

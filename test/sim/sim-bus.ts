@@ -15,6 +15,8 @@ import type { Trace } from './trace.ts';
 export interface NetworkFaults {
   /** Of messages between processes. */
   lossPct: number;
+  /** Delivered twice, the second time later. */
+  duplicatePct: number;
   /** Multiplies delays. */
   slowness: number;
 }
@@ -36,7 +38,7 @@ interface Connection {
 }
 
 export class SimNetwork {
-  readonly faults: NetworkFaults = { lossPct: 0, slowness: 1 };
+  readonly faults: NetworkFaults = { lossPct: 0, duplicatePct: 0, slowness: 1 };
   readonly #scheduler: Scheduler;
   readonly #random: Prng;
   readonly #trace: Trace;
@@ -58,9 +60,14 @@ export class SimNetwork {
     this.#cut.add(`${from}>${to}`);
   }
 
+  join(from: string, to: string): void {
+    this.#cut.delete(`${from}>${to}`);
+  }
+
   heal(): void {
     this.#cut.clear();
     this.faults.lossPct = 0;
+    this.faults.duplicatePct = 0;
     this.faults.slowness = 1;
   }
 
@@ -159,11 +166,14 @@ export class SimNetwork {
       if (isLost) continue;
       const dueMs = Math.max(this.#scheduler.nowMs + this.#delayMs(), to.lastMs.get(from.user) ?? 0);
       to.lastMs.set(from.user, dueMs);
-      this.#scheduler.after(dueMs - this.#scheduler.nowMs, () => {
+      const deliver = (): void => {
         if (!to.process.alive || !to.status.up || !this.#subscriptions.has(subscription)) return;
         this.#trace.message(this.#scheduler.nowMs, from.process.id, subject, payload);
         subscription.handler({ subject, payload, reply });
-      });
+      };
+      this.#scheduler.after(dueMs - this.#scheduler.nowMs, deliver);
+      if (this.#random.float() * 100 < this.faults.duplicatePct)
+        this.#scheduler.after(dueMs - this.#scheduler.nowMs + this.#random.float() * 30, deliver);
     }
     return interested;
   }

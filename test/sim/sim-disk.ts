@@ -40,14 +40,25 @@ export class SimDisk {
   readonly artifacts: Map<Digest, StoredArtifact> = new Map();
   /** Says "durable" at once and means "soon": what every oracle must notice. */
   readonly lies: boolean;
+  /** Multiplies the time of an fsync. */
+  slowness = 1;
+  /** Every write fails. */
+  full = false;
+  /** Set aside by whoever opens it. */
+  damaged = false;
+  /** Hears of everything that becomes durable. */
+  onDurable: (batch: SaveBatch) => void = () => undefined;
 
   constructor(lies: boolean) {
     this.lies = lies;
   }
 
-  wipe(): void {
+  /** Lost: nothing is there. Damaged: something is, and it cannot be believed. */
+  wipe(damaged: boolean): void {
     this.log = { ...BLANK };
-    this.artifacts.clear();
+    this.damaged = damaged;
+    this.full = false;
+    if (!damaged) this.artifacts.clear();
   }
 }
 
@@ -71,6 +82,7 @@ export class SimLogStore implements LogStore {
   }
 
   open(): Promise<OpenedStore> {
+    if (this.#disk.damaged) return Promise.resolve({ kind: 'damaged', what: 'log-1' });
     const { identity, term, vote, commit, snapshot, entries } = this.#disk.log;
     if (identity === undefined) return Promise.resolve({ kind: 'empty' });
     const hardState = { term, vote, commit };
@@ -79,6 +91,7 @@ export class SimLogStore implements LogStore {
 
   create(identity: StoreIdentity): Promise<void> {
     this.#disk.log = { ...BLANK, identity };
+    this.#disk.damaged = false;
     return this.#fsync();
   }
 
@@ -88,6 +101,7 @@ export class SimLogStore implements LogStore {
   }
 
   async save(batch: SaveBatch): Promise<void> {
+    if (this.#disk.full) throw new BatonError('io', 'no space left on device');
     this.#pending.push(batch);
     const durable = this.#fsync(this.#disk.lies ? LIE_MS : 0).then(() => {
       this.#pending.shift();
@@ -112,7 +126,7 @@ export class SimLogStore implements LogStore {
     const { clock } = this.#process;
     const takesMs =
       this.#random.float() < 0.02 ? 10 + this.#random.float() * 30 : 0.3 + this.#random.float() * 2;
-    const dueMs = Math.max(clock.now() + takesMs + laterMs, this.#lastMs);
+    const dueMs = Math.max(clock.now() + takesMs * this.#disk.slowness + laterMs, this.#lastMs);
     this.#lastMs = dueMs;
     return new Promise((resolve) => void clock.after(dueMs - clock.now(), resolve));
   }
@@ -126,6 +140,7 @@ export class SimLogStore implements LogStore {
       log = { ...log, entries: [...log.entries.filter(({ index }) => index < first.index), ...entries] };
     if (hardState !== undefined) log = { ...log, ...hardState };
     this.#disk.log = log;
+    this.#disk.onDurable({ hardState, entries, snapshot });
   }
 }
 

@@ -1,40 +1,48 @@
-/** What happened, as a hash and as the last lines of a story. */
+/** What happened: all of it as a hash, the last of it as a story. */
+import { createHash } from 'node:crypto';
 import { crc32c } from '../../src/lib/crc32c.ts';
 
 const KEPT_LINES = 400;
+const BUFFER_BYTES = 65_536;
 
 export class Trace {
   readonly lines: string[] = [];
-  #hash = 0;
-  #events = 0;
+  readonly #hash = createHash('sha256');
+  readonly #buffer: Buffer = Buffer.alloc(BUFFER_BYTES);
+  #used = 0;
+  #messages = 0;
 
   /** Part of the hash only: there are too many to tell. */
   message(atMs: number, from: string, subject: string, payload: Uint8Array): void {
-    this.#events++;
-    this.#mix(Math.floor(atMs * 1_000));
-    for (let i = 0; i < from.length; i++) this.#mix(from.charCodeAt(i));
-    for (let i = 0; i < subject.length; i++) this.#mix(subject.charCodeAt(i));
-    this.#mix(crc32c(payload));
+    this.#messages++;
+    this.#add(`${Math.floor(atMs * 1_000)} ${from} ${subject} ${crc32c(payload)}\n`);
   }
 
   /** A line of the story. */
   tell(atMs: number, text: string): void {
-    this.lines.push(`${(atMs / 1_000).toFixed(3).padStart(9)}  ${text}`);
+    const line = `${(atMs / 1_000).toFixed(3).padStart(9)}  ${text}`;
+    this.lines.push(line);
     if (this.lines.length > 2 * KEPT_LINES) this.lines.splice(0, KEPT_LINES);
-    for (let i = 0; i < text.length; i++) this.#mix(text.charCodeAt(i));
-    this.#mix(Math.floor(atMs * 1_000));
+    this.#add(`${line}\n`);
   }
 
-  #mix(value: number): void {
-    this.#hash = Math.imul(this.#hash ^ value, 0x01000193) >>> 0;
-    this.#hash = ((this.#hash << 13) | (this.#hash >>> 19)) >>> 0;
+  get messages(): number {
+    return this.#messages;
   }
 
-  get events(): number {
-    return this.#events;
+  /** 64 hexadecimal digits; ends the trace. */
+  end(): string {
+    this.#flush();
+    return this.#hash.digest('hex');
   }
 
-  get hash(): string {
-    return this.#hash.toString(16).padStart(8, '0');
+  #add(text: string): void {
+    if (this.#used + 4 * text.length > BUFFER_BYTES) this.#flush();
+    this.#used += this.#buffer.write(text.slice(0, BUFFER_BYTES / 8), this.#used);
+  }
+
+  #flush(): void {
+    this.#hash.update(this.#buffer.subarray(0, this.#used));
+    this.#used = 0;
   }
 }

@@ -7,6 +7,7 @@ import { DataPlane } from '../../src/data-plane/data-plane.ts';
 import { SimulatedRuntime } from '../../src/adapters/runtimes/simulated/simulated.ts';
 import { BatonError, explain } from '../../src/lib/errors.ts';
 import { clusterId, dataPlaneId, replicaId, workerId, type ClusterId } from '../../src/lib/ids.ts';
+import { compareFence } from '../../src/core/model/fence.ts';
 import { prng, type Prng } from '../../src/lib/prng.ts';
 import type { Logger } from '../../src/ports/system.ts';
 import type { WorkerState } from '../../src/ports/worker-state.ts';
@@ -65,6 +66,9 @@ export class World {
   readonly started: Set<string> = new Set();
   readonly violations: string[] = [];
   #lives = 0;
+  onDiskLost: (replica: SimReplica) => void = () => undefined;
+  /** Kept down through the liveness phase. */
+  readonly #heldDown = new Set<string>();
 
   constructor(options: SimOptions) {
     this.options = options;
@@ -133,9 +137,23 @@ export class World {
 
   #fatal(id: string, process: SimProcess): (error: Error) => void {
     return (error) => {
+      if (this.replicas.find((replica) => replica.id === id)?.disk.full === true) {
+        this.tell(`${id} stops: ${explain(error)}`);
+        process.kill();
+        return;
+      }
       this.violation(`${id} cannot go on: ${explain(error)}`);
       process.kill();
     };
+  }
+
+  holdDown(ids: readonly string[]): void {
+    this.#heldDown.clear();
+    for (const id of ids) this.#heldDown.add(id);
+  }
+
+  isHeldDown(id: string): boolean {
+    return this.#heldDown.has(id);
   }
 
   bootstrap(): void {
@@ -279,6 +297,8 @@ export class World {
           save: (state) =>
             new Promise((resolve) => {
               process.clock.after(0.5 + random.float(), () => {
+                if (entry.state !== undefined && compareFence(state.fence, entry.state.fence) < 0)
+                  this.violation(`FENCE: ${entry.id} goes back to term ${state.fence.term}`);
                 entry.state = state;
                 resolve();
               });

@@ -1,0 +1,133 @@
+/**
+ * What Raft promises about logs, looked at as they become durable and as messages leave (Ongaro's thesis, figure 3.2):
+ * log matching, leader completeness, votes that are never taken back, and nothing said before it is on the disk.
+ */
+import { crc32c } from '../../src/lib/crc32c.ts';
+import type { RaftMessage } from '../../src/core/raft/types.ts';
+import type { SaveBatch } from '../../src/ports/log-store.ts';
+import type { SimReplica, World } from './world.ts';
+
+interface KnownEntry {
+  readonly data: number;
+  /** Term of the entry before it; undefined where that was not seen. */
+  readonly previousTerm: number | undefined;
+  readonly by: string;
+}
+
+interface Promised {
+  term: number;
+  vote: string;
+}
+
+export class LogOracle {
+  readonly #world: World;
+  /** By "index/term": the same everywhere (log matching). */
+  readonly #entries = new Map<string, KnownEntry>();
+  /** Term of the committed entry at an index. */
+  readonly #committed = new Map<number, number>();
+  readonly #promised = new Map<string, Promised>();
+  #maxCommit = 0;
+
+  constructor(world: World) {
+    this.#world = world;
+    for (const replica of world.replicas) replica.disk.onDurable = (batch) => this.#onDurable(replica, batch);
+  }
+
+  /** The disk is gone, and with it what was promised from it. */
+  forget(replica: SimReplica): void {
+    this.#promised.delete(replica.id);
+  }
+
+  #onDurable(replica: SimReplica, { hardState, entries }: SaveBatch): void {
+    if (hardState !== undefined) {
+      const known = this.#promised.get(replica.id);
+      if (known !== undefined && hardState.term < known.term)
+        this.#world.violation(`${replica.id}: stored term goes from ${known.term} back to ${hardState.term}`);
+      if (
+        known !== undefined &&
+        hardState.term === known.term &&
+        known.vote !== '' &&
+        hardState.vote !== known.vote
+      )
+        this.#world.violation(
+          `${replica.id} votes for ${known.vote} and for ${hardState.vote || 'nobody'} in term ${known.term}`,
+        );
+      this.#promised.set(replica.id, { term: hardState.term, vote: hardState.vote });
+      this.#commit(replica, hardState.commit);
+    }
+    const first = entries[0];
+    if (first === undefined) return;
+    let previousTerm = this.#termAt(replica, first.index - 1);
+    for (const { index, term, data } of entries) {
+      const key = `${index}/${term}`;
+      const entry = { data: crc32c(data), previousTerm, by: replica.id };
+      const known = this.#entries.get(key);
+      if (known === undefined) this.#entries.set(key, entry);
+      else if (known.data !== entry.data)
+        this.#world.violation(
+          `log matching: ${known.by} and ${replica.id} have different entries at index ${index}, term ${term}`,
+        );
+      else if (
+        known.previousTerm !== undefined &&
+        previousTerm !== undefined &&
+        known.previousTerm !== previousTerm
+      )
+        this.#world.violation(
+          `log matching: ${known.by} and ${replica.id} agree at index ${index} and not before it`,
+        );
+      previousTerm = term;
+    }
+  }
+
+  #termAt({ disk }: SimReplica, index: number): number | undefined {
+    if (disk.log.snapshot?.index === index) return disk.log.snapshot.term;
+    const { entries } = disk.log;
+    const first = entries[0]?.index ?? 0;
+    return entries[index - first]?.term;
+  }
+
+  #commit(replica: SimReplica, commit: number): void {
+    const term = this.#termAt(replica, commit);
+    if (term === undefined) return;
+    const known = this.#committed.get(commit);
+    if (known === undefined) this.#committed.set(commit, term);
+    else if (known !== term)
+      this.#world.violation(
+        `state-machine safety: index ${commit} is committed in term ${known} and in term ${term}`,
+      );
+    this.#maxCommit = Math.max(this.#maxCommit, commit);
+  }
+
+  /** Persist before reply: what a message promises is on its sender's disk when it leaves. */
+  onMessage(replica: SimReplica, { term, to, body }: RaftMessage): void {
+    const { log } = replica.disk;
+    if (
+      body.kind === 'vote-reply' &&
+      body.granted &&
+      !body.pre &&
+      (log.term < term || (log.term === term && log.vote !== to))
+    )
+      this.#world.violation(
+        `${replica.id} grants ${to} a vote of term ${term} that is not on its disk (${log.term}, ${log.vote || 'none'})`,
+      );
+    if (body.kind !== 'append-reply' || !body.ok) return;
+    const last = log.entries.at(-1)?.index ?? log.snapshot?.index ?? 0;
+    if (body.index > last)
+      this.#world.violation(`${replica.id} acknowledges index ${body.index} and has ${last} on its disk`);
+  }
+
+  /** Leader completeness: whoever begins to lead has everything that was committed. */
+  onLeader(replica: SimReplica, term: number): void {
+    const { log } = replica.disk;
+    const last = log.entries.at(-1)?.index ?? log.snapshot?.index ?? 0;
+    for (const [index, committed] of this.#committed) {
+      const own = this.#termAt(replica, index);
+      if (index > last || (own !== undefined && own !== committed))
+        this.#world.violation(
+          `leader completeness: ${replica.id} leads term ${term} without the committed entry ${index}/${committed}`,
+        );
+    }
+    // What every later leader has needs no second look.
+    for (const index of this.#committed.keys()) if (index < this.#maxCommit) this.#committed.delete(index);
+  }
+}

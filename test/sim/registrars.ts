@@ -1,0 +1,201 @@
+/** Clients that register, delete and read the same few names through every replica; what they saw must fit one copy. */
+import { checkLinearizable, type Operation } from '../../chaos/verifiers/linearizability.ts';
+import {
+  registryModel,
+  type RegistryInput,
+  type RegistryOutput,
+} from '../../chaos/verifiers/registry-model.ts';
+import { timelineSvg } from '../../chaos/verifiers/timeline.ts';
+import { documentToWire } from '../../src/api/document.ts';
+import { parseFunctionDocument, toFunctionDocument } from '../../src/api/spec.ts';
+import { isBatonError } from '../../src/lib/errors.ts';
+import type { Prng } from '../../src/lib/prng.ts';
+import type { FunctionMessage } from '../../src/wire/gen/baton/api/v1/api.ts';
+import { ARTIFACT } from './clients.ts';
+import { SimProcess } from './process.ts';
+import type { World } from './world.ts';
+
+type RegistryOperation = Operation<RegistryInput, RegistryOutput>;
+
+const NAMES = ['lin-1', 'lin-2', 'lin-3'];
+const ATTEMPT_MS = 2_500;
+const MAX_ATTEMPTS = 6;
+const MAX_EXPLORED = 400_000;
+
+/** What one attempt says about the operation. */
+type Attempt =
+  | { readonly kind: 'done'; readonly output: RegistryOutput }
+  /** It may have happened, or may yet. */
+  | { readonly kind: 'unclear' }
+  /** It did not happen, and nothing of it will. */
+  | { readonly kind: 'refused' };
+
+export class Registrars {
+  readonly history: Map<string, RegistryOperation[]> = new Map(NAMES.map((name) => [name, []]));
+  readonly #world: World;
+  readonly #process: SimProcess;
+  #running = true;
+  #ids = 0;
+
+  constructor(world: World) {
+    this.#world = world;
+    this.#process = new SimProcess('registrars', world.scheduler);
+  }
+
+  get operations(): number {
+    let sum = 0;
+    for (const list of this.history.values()) sum += list.length;
+    return sum;
+  }
+
+  start(): void {
+    for (let i = 1; i <= this.#world.options.registrars; i++) {
+      void this.#run(`c${i}`, this.#world.random.fork(`registrar/${i}`));
+    }
+  }
+
+  stop(): void {
+    this.#running = false;
+  }
+
+  #sleep(ms: number): Promise<void> {
+    return new Promise((resolve) => void this.#process.clock.after(ms, resolve));
+  }
+
+  async #run(client: string, random: Prng): Promise<void> {
+    while (this.#running) {
+      await this.#sleep(100 + random.below(900));
+      const name = NAMES[random.below(NAMES.length)] ?? '';
+      const roll = random.below(10);
+      const input: RegistryInput =
+        roll < 4
+          ? { kind: 'get' }
+          : roll < 9
+            ? {
+                kind: 'put',
+                version: `${client}-${++this.#ids}`,
+                ifGeneration: roll === 8 ? random.below(3) : undefined,
+              }
+            : { kind: 'delete' };
+      await this.#operate(client, random, name, input);
+    }
+  }
+
+  async #operate(client: string, random: Prng, name: string, input: RegistryInput): Promise<void> {
+    const callMs = this.#world.nowMs;
+    let requestId = '';
+    let isUnclear = false;
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+      const replicas = this.#world
+        .alive(this.#world.replicas)
+        .filter(({ controlPlane }) => controlPlane?.isReady() === true);
+      const replica = replicas[random.below(Math.max(1, replicas.length))];
+      if (replica?.service === undefined || replica.controlPlane === undefined) {
+        await this.#sleep(200);
+        continue;
+      }
+      if (requestId === '') requestId = `${replica.controlPlane.raft().commit}-${client}-${++this.#ids}`;
+      const result = await Promise.race([
+        this.#attempt(replica.service, name, input, requestId),
+        this.#sleep(ATTEMPT_MS).then((): Attempt => ({ kind: 'unclear' })),
+      ]);
+      if (result.kind === 'done') {
+        this.#record(name, { client, callMs, returnMs: this.#world.nowMs, input, output: result.output });
+        return;
+      }
+      if (result.kind === 'unclear') isUnclear = true;
+      else if (!isUnclear) return;
+      await this.#sleep(50 + random.below(200));
+    }
+    // A read that nobody answered says nothing; a write may take effect at any time from its call on.
+    if (input.kind !== 'get' && isUnclear)
+      this.#record(name, { client, callMs, returnMs: Number.POSITIVE_INFINITY, input, output: undefined });
+  }
+
+  #record(name: string, operation: RegistryOperation): void {
+    this.history.get(name)?.push(operation);
+  }
+
+  async #attempt(
+    service: NonNullable<World['replicas'][number]['service']>,
+    name: string,
+    input: RegistryInput,
+    requestId: string,
+  ): Promise<Attempt> {
+    try {
+      switch (input.kind) {
+        case 'get':
+          return { kind: 'done', output: found(await service.call('getFunction', { name }, false)) };
+        case 'delete': {
+          const { uid } = await service.call(
+            'deleteFunction',
+            { name, requestId, ifGeneration: undefined },
+            false,
+          );
+          return { kind: 'done', output: { kind: 'deleted', uid } };
+        }
+        case 'put': {
+          const spec = parseFunctionDocument({
+            name,
+            artifact: ARTIFACT,
+            entry: 'index.mjs',
+            env: { VERSION: input.version },
+          });
+          const request = {
+            function: documentToWire(toFunctionDocument(spec)),
+            requestId,
+            ifGeneration: input.ifGeneration,
+            trial: false,
+          };
+          const { uid, generation } = await service.call('putFunction', request, false);
+          return { kind: 'done', output: { kind: 'put', uid, generation } };
+        }
+        default:
+          return input satisfies never;
+      }
+    } catch (error) {
+      if (isBatonError(error, 'not-found')) return { kind: 'done', output: { kind: 'absent' } };
+      if (isBatonError(error, 'conflict') && typeof error.fields['generation'] === 'number')
+        return { kind: 'done', output: { kind: 'conflict', generation: error.fields['generation'] } };
+      return { kind: isBatonError(error, 'request-expired') ? 'refused' : 'unclear' };
+    }
+  }
+
+  /** LIN, per name. @returns pictures of what is wrong, by name */
+  check(): Map<string, string> {
+    const pictures = new Map<string, string>();
+    for (const [name, history] of this.history) {
+      const verdict = checkLinearizable(history, registryModel, MAX_EXPLORED);
+      if (verdict.kind !== 'violation') continue;
+      const [stuck] = verdict.stuck;
+      this.#world.violation(
+        `LIN: ${name}: no single copy fits ${history.length} operations; ${stuck === undefined ? '' : label(stuck)} follows nothing`,
+      );
+      pictures.set(name, timelineSvg(`seed ${this.#world.options.seed}, ${name}`, history, verdict, label));
+    }
+    return pictures;
+  }
+}
+
+function found({ uid, generation, spec }: FunctionMessage): RegistryOutput {
+  return { kind: 'found', uid, generation, version: spec?.env['VERSION'] ?? '' };
+}
+
+function label({ input, output }: RegistryOperation): string {
+  const asked =
+    input.kind === 'put'
+      ? `put ${input.version}${input.ifGeneration === undefined ? '' : ` if ${input.ifGeneration}`}`
+      : input.kind;
+  switch (output?.kind) {
+    case undefined:
+      return `${asked} → ?`;
+    case 'found':
+      return `${asked} → ${output.version}, generation ${output.generation}`;
+    case 'put':
+      return `${asked} → generation ${output.generation}`;
+    case 'conflict':
+      return `${asked} → conflict, is ${output.generation}`;
+    default:
+      return `${asked} → ${output?.kind ?? ''}`;
+  }
+}
