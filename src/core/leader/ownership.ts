@@ -22,6 +22,10 @@ export function ensureOwner(s: LeaderState, node: FunctionNode): boolean {
   if (s.nowMs - s.startedMs < s.options.leaseMs) return false;
   const owner = chooseOwner(s, node);
   if (owner === undefined) return false;
+  // O2: whoever owned them has not been heard for a lease, and may still be using them.
+  for (const placed of node.placed)
+    if (placed.generation === node.record.generation)
+      withdraw(s, placed, spec.timeoutMs, 'nobody claims to own it');
   appoint(s, owner, node);
   return true;
 }
