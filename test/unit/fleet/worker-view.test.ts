@@ -140,7 +140,14 @@ describe('a life', () => {
     expect(held()).toEqual(['a ready']);
   });
 
-  it('that is the first one heard is no restart', () => {
+  it('that is the first one heard is no restart, nor is one that goes on', () => {
     expect(view.merge(heartbeat(0, 0)).restarted).toBe(false);
+    expect(view.merge(heartbeat(0, 0)).restarted).toBe(false);
+  });
+
+  it('numbers its changes from the beginning: what went in the one before says nothing about it', () => {
+    view.merge(heartbeat(0, 9, [status('a', 9, 'gone')]));
+    view.merge(heartbeat(0, 1, [status('a', 1)], { incarnation: { ms: 2_000, nonce: 1 } }));
+    expect(held()).toEqual(['a ready']);
   });
 });
