@@ -41,18 +41,21 @@ interface Row {
   readonly violations: readonly string[];
 }
 
+function refuse(why: string): never {
+  process.stderr.write(`sim: ${why}\n`);
+  process.exit(2);
+}
+
 function whole(flag: string, text: string | undefined, fallback: number): number {
   if (text === undefined) return fallback;
   if (/^\d{1,12}$/.test(text)) return Number(text);
-  process.stderr.write(`sim: --${flag}: ${JSON.stringify(text)} is not a whole number\n`);
-  process.exit(2);
+  return refuse(`--${flag}: ${JSON.stringify(text)} is not a whole number`);
 }
 
 function lengthOf(fallback: Length): Length {
   const { length = fallback } = values;
   if (length === 'quick' || length === 'long') return length;
-  process.stderr.write(`sim: --length: ${JSON.stringify(length)}: give quick or long\n`);
-  process.exit(2);
+  return refuse(`--length: ${JSON.stringify(length)}: give quick or long`);
 }
 
 function rowOf(result: SimResult): Row {

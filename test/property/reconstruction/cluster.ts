@@ -90,6 +90,30 @@ export class Cluster {
     for (const id of this.dataPlaneIds) this.startDataPlane(id);
   }
 
+  /** Until it has been at rest for a while. @returns what keeps it from that, if anything does */
+  settle(withinMs: number, stillMs: number): string | undefined {
+    const untilMs = this.nowMs + withinMs;
+    let restedMs = 0;
+    while (this.nowMs < untilMs && restedMs < stillMs) {
+      this.run(100);
+      restedMs = this.unsettled() === undefined ? restedMs + 100 : 0;
+    }
+    return this.unsettled();
+  }
+
+  /** Each function through each data plane. @returns those that failed */
+  callEverything(): string[] {
+    const calls = this.registry
+      .list()
+      .flatMap(({ spec }) => this.dataPlaneIds.map((id) => ({ id, request: this.call(spec.name, id) })));
+    this.run(5_000);
+    return calls
+      .filter(({ request }) => request?.outcome !== 'ok')
+      .map(
+        ({ id, request }) => `${request?.name ?? 'unknown'} through ${id}: ${request?.outcome ?? 'no end'}`,
+      );
+  }
+
   // ---- leaders ------------------------------------------------------------------------------------------------------
 
   leaderOf(term: number): LeaderProcess | undefined {
@@ -198,9 +222,12 @@ export class Cluster {
     if (record !== undefined) this.leader.applied(record.uid, undefined);
   }
 
-  call(name: string, dataPlane: DataPlaneId): void {
+  /** Undefined: the data plane is down, or does not know the name. */
+  call(name: string, dataPlane: DataPlaneId): Request | undefined {
     const request = new Request(name);
-    if (this.dataPlane(dataPlane)?.call(request) === true) this.requests.push(request);
+    if (this.dataPlane(dataPlane)?.call(request) !== true) return undefined;
+    this.requests.push(request);
+    return request;
   }
 
   // ---- the truth ----------------------------------------------------------------------------------------------------

@@ -6,29 +6,14 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Cluster, type ClusterSize } from './cluster.ts';
+import { expectRest } from './rest.ts';
 import { controlPlaneHistories, FUNCTIONS, histories, take } from './steps.ts';
-
-/** R6: the bound on the way back to rest. */
-const SETTLE_MS = 20_000;
-const STILL_MS = 1_000;
 
 const size: fc.Arbitrary<ClusterSize> = fc.record({
   workers: fc.integer({ min: 1, max: 6 }),
   dataPlanes: fc.integer({ min: 1, max: 3 }),
   servers: fc.integer({ min: 1, max: 2 }),
 });
-
-/** Faults stop; everything must come to rest, of one mind, and stay so. */
-function expectRest(cluster: Cluster): void {
-  cluster.endFaults();
-  const untilMs = cluster.nowMs + SETTLE_MS;
-  let stillMs = 0;
-  while (cluster.nowMs < untilMs && stillMs < STILL_MS) {
-    cluster.run(100);
-    stillMs = cluster.unsettled() === undefined ? stillMs + 100 : 0;
-  }
-  expect(cluster.unsettled()).toBeUndefined();
-}
 
 describe('a leader that knows nothing', () => {
   test('keeps what there is and comes to rest, whatever happens', () => {
