@@ -162,12 +162,10 @@ export class ControlPlane implements ControlPlaneBackend {
   #collectArtifacts(): void {
     const retry = (): void => void this.#ports.clock.after(500, () => this.#collectArtifacts());
     if (this.#stopped || this.#driver().status().voter) return;
-    const before = this.#driver().state.specIndex;
+    const { appliedIndex } = this.#driver().state;
     this.#artifacts.holdAll(this.#driver().state.artifacts()).then(
       (missing) => {
-        const raft = this.#driver();
-        if (missing.length === 0 && raft.status().commit > 0 && raft.state.specIndex === before)
-          raft.artifactsReady();
+        if (missing.length === 0) this.#driver().artifactsReady(appliedIndex);
         retry();
         return undefined;
       },

@@ -70,6 +70,7 @@ export class RaftDriver {
   readonly #proposals = new Map<number, Proposal>();
   readonly #reads = new Map<number, Read>();
   #nextRead = 0;
+  #warnedOfEpoch = 0;
   /** R1: tickets whose write is running, oldest first. */
   readonly #tickets: { readonly ticket: number; readonly after: readonly RaftMessage[]; done: boolean }[] =
     [];
@@ -195,6 +196,17 @@ export class RaftDriver {
     if (message.from !== from) throw new BatonError('unauthorized', `${from} claims to be ${message.from}`);
     this.#raft.step(message, this.#ports.clock.now());
     this.#detector.heard(message.from);
+    if (message.epoch > this.#identity.epoch) this.#warnOfEpoch(message);
+  }
+
+  /** The cluster was recovered without this replica, whose directory is of before. */
+  #warnOfEpoch({ from, epoch }: RaftMessage): void {
+    if (this.#warnedOfEpoch >= epoch || this.#raft.status().epoch >= epoch) return;
+    this.#warnedOfEpoch = epoch;
+    this.#ports.logger.error(
+      { from, epoch, own: this.#identity.epoch },
+      'the cluster was recovered under a higher epoch without this replica: delete its data directory and start it again',
+    );
   }
 
   #tick(): void {
@@ -390,8 +402,9 @@ export class RaftDriver {
     return begun;
   }
 
-  artifactsReady(): void {
-    this.#loop.raft(() => this.#raft.artifactsReady(this.#ports.clock.now()));
+  /** Every artifact that the state as of `appliedIndex` names is here. */
+  artifactsReady(appliedIndex: number): void {
+    this.#loop.raft(() => this.#raft.artifactsReady(appliedIndex, this.#ports.clock.now()));
   }
 
   mayAct(): boolean {

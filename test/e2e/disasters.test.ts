@@ -1,9 +1,9 @@
 /** What is acknowledged survives whatever is killed, and what is warm stays warm without a leader and without a bus. */
-import { readdirSync, rmSync } from 'node:fs';
+import { cpSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { http, TestCluster, until, VERSIONED } from './harness.ts';
+import { baton, http, TestCluster, until, VERSIONED } from './harness.ts';
 
 describe('power loss and a lost disk', () => {
   const cluster = new TestCluster();
@@ -80,6 +80,35 @@ describe('power loss and a lost disk', () => {
     expect(ran.stderr).toContain(third?.id);
     await cluster.start(second?.id ?? '', third?.id ?? '');
     await until('a leader again', async () => (await cluster.status()).leader !== '');
+  });
+
+  it('is recovered by force from the one disk that is left', { timeout: 90_000 }, async () => {
+    const [kept, copy, empty] = cluster.view.replicas;
+    if (kept === undefined || copy === undefined || empty === undefined) throw new Error('three replicas');
+    await until('the last replica has caught up', async () => {
+      const { replicas } = await cluster.status();
+      return new Set(replicas.map(({ stateHash }) => stateHash)).size === 1;
+    });
+    await cluster.baton('stop', kept.id, copy.id, empty.id);
+    for (const { dir } of [copy, empty]) rmSync(join(dir, 'data'), { recursive: true });
+    cpSync(join(kept.dir, 'data'), join(copy.dir, 'data'), { recursive: true });
+    for (const { dir } of [kept, copy]) {
+      const ran = await baton('recover', '--force', '--config', join(dir, 'config.json'));
+      expect(ran.stdout + ran.stderr).toContain('epoch 2');
+    }
+    // The third one finds nothing in its directory, learns the epoch from the others and gets its vote back.
+    await cluster.start(kept.id, copy.id, empty.id);
+    await until('three votes and one state', async () => {
+      const { leader, replicas } = await cluster.status();
+      const hashes = new Set(replicas.map(({ stateHash }) => stateHash));
+      return leader !== '' && hashes.size === 1 && replicas.every(({ voter }) => voter === true);
+    });
+    await until('every function serves', async () => {
+      const answers = await Promise.all(
+        names.map((name) => http(`${cluster.view.dataPlanes[0]?.url}/function/${name}`)),
+      );
+      return answers.every(({ status }) => status === 200);
+    });
   });
 
   const spec = (artifact: { digest: string; entry: string }): object => ({

@@ -19,7 +19,14 @@ import { continueTransfer, flushLeader } from './feeding.ts';
 import type { Peer } from './progress.ts';
 import { maybeCommit, tickLeader } from './quorum.ts';
 import { requestRead } from './reads.ts';
-import { beginRejoin, onRejoinReply, onRejoinRequest, tickRejoin } from './rejoin.ts';
+import {
+  beginRejoin,
+  bridgeEpochs,
+  onArtifacts,
+  onRejoinReply,
+  onRejoinRequest,
+  tickRejoin,
+} from './rejoin.ts';
 import { acknowledgeDurable, onAppend, onAppendReply } from './replication.ts';
 import { becomeFollower, resetElectionTimer } from './roles.ts';
 import { onChunk, onChunkReply } from './snapshot.ts';
@@ -97,9 +104,8 @@ export class Raft {
       peer !== undefined &&
       message.to === config.id &&
       message.cluster === config.cluster &&
-      message.epoch === config.epoch &&
       message.memberHash === s.memberHash;
-    if (!fits) {
+    if (!fits || (message.epoch !== s.epoch && !bridgeEpochs(s, message))) {
       s.refused++;
       return undefined;
     }
@@ -199,12 +205,10 @@ export class Raft {
     s.failed = true;
   }
 
-  /** A replica without a vote: every artifact that the applied state names is here. */
-  artifactsReady(nowMs: number): void {
+  /** A replica without a vote: every artifact that the state as of `appliedIndex` names is here. */
+  artifactsReady(appliedIndex: number, nowMs: number): void {
     this.#s.nowMs = nowMs;
-    if (this.#s.rejoin === undefined) return;
-    this.#s.rejoin.artifactsReady = true;
-    tickRejoin(this.#s);
+    onArtifacts(this.#s, appliedIndex);
   }
 
   /** The shell stored a snapshot of applied state and dropped entries below `keepFrom`. */
@@ -264,6 +268,7 @@ export class Raft {
       ].sort(),
       minCommandVersion: Math.min(...versions),
       refusedMessages: s.refused,
+      epoch: s.epoch,
     };
   }
 }

@@ -5,11 +5,14 @@
  *   J2  the leader gave it a commit index confirmed by a round that began after this rejoin did;
  *   J3  it durably holds the log up to that index, and every artifact that its state names;
  *   J4  and then it votes only in terms above every one it learned.
+ *
+ * After `recover --force` the members speak under a higher epoch, which a replica that holds nothing learns from them. One that
+ * holds a log of the old epoch does not: an entry of that log may bear the index and term of another one now.
  */
 import type { ReplicaId } from '../../lib/ids.ts';
 import { requestRead } from './reads.ts';
 import type { RaftState } from './state.ts';
-import type { RaftBody } from './types.ts';
+import type { RaftBody, RaftMessage } from './types.ts';
 
 export function beginRejoin(s: RaftState, nonce: number): void {
   s.rejoin = {
@@ -17,9 +20,26 @@ export function beginRejoin(s: RaftState, nonce: number): void {
     answered: new Set(),
     highestTerm: s.term,
     confirmedCommit: 0,
-    artifactsReady: false,
+    artifactsUpTo: 0,
     nextAskMs: s.nowMs,
   };
+}
+
+/**
+ * A message of another epoch. @returns whether to go on with it: only where this replica just learned that epoch
+ */
+export function bridgeEpochs(s: RaftState, message: RaftMessage): boolean {
+  if (message.epoch < s.epoch) {
+    if (message.body.kind === 'rejoin-request') {
+      s.send(message.from, { kind: 'rejoin-reply', nonce: message.body.nonce, confirmedCommit: 0 });
+    }
+    return false;
+  }
+  if (s.rejoin === undefined || s.log.lastIndex > 0) return false;
+  s.setEpoch(message.epoch);
+  // What was answered so far was answered under the old epoch.
+  beginRejoin(s, s.rejoin.nonce);
+  return true;
 }
 
 export function tickRejoin(s: RaftState): void {
@@ -47,16 +67,22 @@ export function onRejoinReply(
   if (rejoin === undefined || reply.nonce !== rejoin.nonce) return;
   rejoin.answered.add(from);
   rejoin.highestTerm = Math.max(rejoin.highestTerm, term);
-  if (reply.confirmedCommit > 0)
-    rejoin.confirmedCommit = Math.max(rejoin.confirmedCommit, reply.confirmedCommit);
+  // The first will do (J2); later ones would run ahead of us as fast as functions are registered.
+  if (rejoin.confirmedCommit === 0) rejoin.confirmedCommit = reply.confirmedCommit;
+  finishRejoin(s);
+}
+
+export function onArtifacts(s: RaftState, appliedIndex: number): void {
+  if (s.rejoin === undefined) return;
+  s.rejoin.artifactsUpTo = Math.max(s.rejoin.artifactsUpTo, appliedIndex);
   finishRejoin(s);
 }
 
 function finishRejoin(s: RaftState): void {
   const { rejoin } = s;
-  if (rejoin === undefined || !rejoin.artifactsReady) return;
-  if (rejoin.answered.size < s.peers.size || rejoin.confirmedCommit === 0) return;
+  if (rejoin === undefined || rejoin.answered.size < s.peers.size || rejoin.confirmedCommit === 0) return;
+  if (rejoin.artifactsUpTo < rejoin.confirmedCommit) return;
   if (s.log.commit < rejoin.confirmedCommit || s.log.durable < rejoin.confirmedCommit) return;
   s.rejoin = undefined;
-  s.setIdentity(true, Math.max(rejoin.highestTerm, s.term));
+  s.setVoter(true, Math.max(rejoin.highestTerm, s.term));
 }

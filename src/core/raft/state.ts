@@ -43,8 +43,10 @@ export interface Rejoin {
   readonly nonce: number;
   readonly answered: Set<ReplicaId>;
   highestTerm: number;
+  /** 0: not yet. */
   confirmedCommit: number;
-  artifactsReady: boolean;
+  /** Every artifact that the state as of this index names is here. */
+  artifactsUpTo: number;
   nextAskMs: number;
 }
 
@@ -59,6 +61,7 @@ export class RaftState {
   term: number;
   vote: ReplicaId | '';
   leader: ReplicaId | '' = '';
+  epoch: number;
   voter: boolean;
   votesAboveTerm: number;
   nowMs: number;
@@ -126,6 +129,7 @@ export class RaftState {
     this.log = new RaftLog(boot.snapshot, boot.entries, boot.hardState.commit);
     this.term = boot.hardState.term;
     this.vote = boot.hardState.vote;
+    this.epoch = config.epoch;
     this.voter = boot.voter;
     this.votesAboveTerm = boot.votesAboveTerm;
     this.nowMs = nowMs;
@@ -161,7 +165,14 @@ export class RaftState {
     this.#hardDirty = true;
   }
 
-  setIdentity(voter: boolean, votesAboveTerm: number): void {
+  setEpoch(epoch: number): void {
+    assert(epoch > this.epoch, 'the epoch only rises');
+    this.epoch = epoch;
+    this.#identityDirty = true;
+    this.#changed = true;
+  }
+
+  setVoter(voter: boolean, votesAboveTerm: number): void {
     this.voter = voter;
     this.votesAboveTerm = votesAboveTerm;
     this.#identityDirty = true;
@@ -187,7 +198,7 @@ export class RaftState {
   send(to: ReplicaId, body: RaftBody): void {
     const message: RaftMessage = {
       cluster: this.config.cluster,
-      epoch: this.config.epoch,
+      epoch: this.epoch,
       memberHash: this.memberHash,
       from: this.config.id,
       to,
@@ -260,7 +271,7 @@ export class RaftState {
     const ticket = ++this.#ticket;
     if (this.#hardDirty) this.#hardTicket = ticket;
     const identity = this.#identityDirty
-      ? { voter: this.voter, votesAboveTerm: this.votesAboveTerm }
+      ? { epoch: this.epoch, voter: this.voter, votesAboveTerm: this.votesAboveTerm }
       : undefined;
     this.#inflight.push({ ticket, lastIndex: this.log.lastIndex, lastTerm: this.log.lastTerm });
     this.#hardDirty = false;

@@ -15,6 +15,7 @@ export interface RaftConfig {
   readonly id: ReplicaId;
   /** 1 (development), 3 or 5, this replica included; fixed. */
   readonly members: readonly ReplicaId[];
+  /** That of the directory. A replica that holds nothing learns a higher one from the members (rejoin.ts). */
   readonly epoch: number;
   readonly incarnation: Incarnation;
   readonly electionTimeoutMs: number;
@@ -38,6 +39,13 @@ export interface PersistentState {
   /** Empty: none. */
   readonly vote: ReplicaId | '';
   readonly commit: number;
+}
+
+/** What a replica is, apart from what it holds. */
+export interface PersistentIdentity {
+  readonly epoch: number;
+  readonly voter: boolean;
+  readonly votesAboveTerm: number;
 }
 
 export interface SnapshotMark {
@@ -142,8 +150,8 @@ export interface Persist {
   /** Contiguous; replaces everything stored from its first index on. */
   readonly entries: readonly LogEntry[];
   readonly snapshot: Snapshot | undefined;
-  /** The vote was regained, or lost terms learned: identity to store before anything after this ticket leaves. */
-  readonly identity: { readonly voter: boolean; readonly votesAboveTerm: number } | undefined;
+  /** The vote was regained, or an epoch learned: identity to store before anything after this ticket leaves. */
+  readonly identity: PersistentIdentity | undefined;
 }
 
 /** `ctx` was given to readIndex; serve it once `index` is applied. `index` 0: this replica stopped leading. */
@@ -189,6 +197,7 @@ export interface RaftStatus {
   /** The lowest command version that every member announced; 0 while one is unknown. */
   readonly minCommandVersion: number;
   readonly refusedMessages: number;
+  readonly epoch: number;
 }
 
 export type ProposeResult =
