@@ -101,7 +101,7 @@ describe('power loss and a lost disk', () => {
     await until('three votes and one state', async () => {
       const { leader, replicas } = await cluster.status();
       const hashes = new Set(replicas.map(({ stateHash }) => stateHash));
-      return leader !== '' && hashes.size === 1 && replicas.every(({ voter }) => voter === true);
+      return leader !== '' && hashes.size === 1 && replicas.every(({ voter }) => voter);
     });
     await until('every function serves', async () => {
       const answers = await Promise.all(
