@@ -5,25 +5,33 @@
  */
 export type Lanes = readonly [number, number, number, number];
 
-const MIX: readonly number[] = [0xcc9e2d51, 0x1b873593, 0x85ebca6b, 0xc2b2ae35];
+const stir = (h: number, unit: number, mix: number): number => {
+  const k = Math.imul(unit, mix);
+  const mixed = Math.imul(h ^ Math.imul((k << 15) | (k >>> 17), 0x1b873593), 5) + 0xe6546b64;
+  return (mixed << 13) | (mixed >>> 19);
+};
 
-function lane(text: string, seed: number, mix: number): number {
-  let h = seed;
-  for (let i = 0; i < text.length; i++) {
-    let k = Math.imul(text.charCodeAt(i) + i, mix);
-    k = (k << 15) | (k >>> 17);
-    h = Math.imul(h ^ Math.imul(k, 0x1b873593), 5) + 0xe6546b64;
-    h = (h << 13) | (h >>> 19);
-  }
-  h ^= text.length;
-  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-  return (h ^ (h >>> 16)) >>> 0;
-}
+const finish = (h: number, length: number): number => {
+  let mixed = h ^ length;
+  mixed = Math.imul(mixed ^ (mixed >>> 16), 0x85ebca6b);
+  mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);
+  return (mixed ^ (mixed >>> 16)) >>> 0;
+};
 
 export function hashText(text: string): Lanes {
-  const [a = 0, b = 0, c = 0, d = 0] = MIX;
-  return [lane(text, 1, a), lane(text, 2, b), lane(text, 3, c), lane(text, 4, d)];
+  const { length } = text;
+  let a = 1;
+  let b = 2;
+  let c = 3;
+  let d = 4;
+  for (let i = 0; i < length; i++) {
+    const unit = text.charCodeAt(i) + i;
+    a = stir(a, unit, 0xcc9e2d51);
+    b = stir(b, unit, 0x1b873593);
+    c = stir(c, unit, 0x85ebca6b);
+    d = stir(d, unit, 0xc2b2ae35);
+  }
+  return [finish(a, length), finish(b, length), finish(c, length), finish(d, length)];
 }
 
 export function addLanes(sum: Lanes, add: Lanes): Lanes {

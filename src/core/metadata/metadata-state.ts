@@ -37,6 +37,7 @@ export class MetadataState {
   readonly #limits: MetadataLimits;
   readonly #byName = new Map<FunctionName, FunctionRecord>();
   readonly #byUid = new Map<FunctionUid, FunctionRecord>();
+  readonly #hashes = new Map<FunctionUid, Lanes>();
   readonly #artifacts = new Map<Digest, number>();
   #requests: RequestTable;
   #appliedIndex = 0;
@@ -117,8 +118,7 @@ export class MetadataState {
     this.#appliedIndex = index;
     if (command.kind === 'no-op') return { outcome: undefined, change: undefined };
 
-    const { requestId: _, ...content } = command;
-    const fingerprint = hashText(canonical(content))[0];
+    const fingerprint = fingerprintOf(command);
     const verdict = this.#requests.judge(command.requestId, fingerprint);
     switch (verdict.kind) {
       case 'expired':
@@ -178,7 +178,9 @@ export class MetadataState {
     this.#byUid.set(record.uid, record);
     const { artifact } = record.spec;
     this.#artifacts.set(artifact, (this.#artifacts.get(artifact) ?? 0) + 1);
-    this.#lanes = addLanes(this.#lanes, hashText(canonical(record)));
+    const hash = hashText(canonical(record));
+    this.#hashes.set(record.uid, hash);
+    this.#lanes = addLanes(this.#lanes, hash);
   }
 
   #remove(record: FunctionRecord): void {
@@ -188,10 +190,18 @@ export class MetadataState {
     const named = (this.#artifacts.get(artifact) ?? 0) - 1;
     if (named > 0) this.#artifacts.set(artifact, named);
     else this.#artifacts.delete(artifact);
-    this.#lanes = subtractLanes(this.#lanes, hashText(canonical(record)));
+    const hash = this.#hashes.get(record.uid);
+    assert(hash !== undefined, 'what is removed was put');
+    this.#hashes.delete(record.uid);
+    this.#lanes = subtractLanes(this.#lanes, hash);
   }
 
   #addRequestHash(request: RememberedRequest): void {
     this.#lanes = addLanes(this.#lanes, hashText(canonical(request)));
   }
+}
+
+/** Of what the command says, without who asks: 32 bits, to tell a retry from another command under the same id. */
+function fingerprintOf({ requestId: _, ...content }: Mutation): number {
+  return hashText(canonical(content))[0];
 }
