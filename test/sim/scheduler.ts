@@ -18,7 +18,7 @@ export class Scheduler extends EventQueue {
           resolve(reached);
         } catch (error) {
           ended = true;
-          reject(error as Error);
+          reject(error);
         }
       };
       // Node empties the queue of microtasks after each immediate, also between those of one turn.

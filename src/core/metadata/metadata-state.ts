@@ -202,6 +202,7 @@ export class MetadataState {
 }
 
 /** Of what the command says, without who asks: 32 bits, to tell a retry from another command under the same id. */
-function fingerprintOf({ requestId: _, ...content }: Mutation): number {
+function fingerprintOf(command: Mutation): number {
+  const { requestId: _, ...content } = command;
   return hashText(canonical(content))[0];
 }
