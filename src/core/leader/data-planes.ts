@@ -133,6 +133,7 @@ export function onHeld(s: LeaderState, id: DataPlaneId, held: DataPlaneHeld): vo
 /** Leases, counted in the leader's bus-up time. */
 export function checkDataPlanes(s: LeaderState): void {
   if (!s.busUp) return;
+  if (s.nowMs - Math.max(s.startedMs, s.busUpSinceMs) >= s.options.leaseMs) s.oldLeasesOver = true;
   for (const node of s.dataPlanes.values()) {
     if (!node.live || s.nowMs - Math.max(node.heardMs, s.busUpSinceMs) < s.options.leaseMs) continue;
     node.live = false;
@@ -150,7 +151,7 @@ export function checkDataPlanes(s: LeaderState): void {
 
 /** Answers those who wait for a spec to be everywhere; a young leader first lets one lease run out. */
 export function advanceWaits(s: LeaderState): void {
-  if (s.waits.size === 0 || s.nowMs - s.startedMs < s.options.leaseMs) return;
+  if (s.waits.size === 0 || !s.oldLeasesOver) return;
   for (const [wait, { specIndex, deadlineMs }] of s.waits) {
     const laggards = s.liveDataPlanes().filter((dataPlane) => dataPlane.specIndex < specIndex);
     if (laggards.length > 0 && s.nowMs < deadlineMs) continue;

@@ -19,7 +19,7 @@ export function ensureOwner(s: LeaderState, node: FunctionNode): boolean {
     return true;
   }
   if (s.writer.owner(uid) !== undefined) return true;
-  if (s.nowMs - s.startedMs < s.options.leaseMs) return false;
+  if (!s.oldLeasesOver) return false;
   const owner = chooseOwner(s, node);
   if (owner === undefined) return false;
   // O2: whoever owned them has not been heard for a lease, and may still be using them.
@@ -28,6 +28,11 @@ export function ensureOwner(s: LeaderState, node: FunctionNode): boolean {
       withdraw(s, placed, spec.timeoutMs, 'nobody claims to own it');
   appoint(s, owner, node);
   return true;
+}
+
+/** Sandboxes with a hard limit and nobody to dispatch to them: their owner was restarted, or fell silent, under another leader. */
+export function isOrphaned(s: LeaderState, { record, placed }: FunctionNode): boolean {
+  return record.spec.containerConcurrency > 0 && placed.size > 0 && s.writer.owner(record.uid) === undefined;
 }
 
 /** Where most of its requests are; of equals, spread by uid. */

@@ -11,7 +11,7 @@ import type { FunctionUid } from '../../lib/ids.ts';
 import { FunctionScaler } from '../autoscaler/function-scaler.ts';
 import type { FunctionRecord } from '../model/function.ts';
 import { place } from '../placement/placement.ts';
-import { ensureOwner } from './ownership.ts';
+import { ensureOwner, isOrphaned } from './ownership.ts';
 import type { FunctionNode, LeaderState, Placed } from './state.ts';
 import { withdraw } from './withdrawal.ts';
 
@@ -89,6 +89,7 @@ export function scaleOf(s: LeaderState, node: FunctionNode): { ready: number; st
 }
 
 export function evaluate(s: LeaderState, node: FunctionNode): void {
+  if (isOrphaned(s, node)) ensureOwner(s, node);
   const scale = scaleOf(s, node);
   const have = scale.ready + scale.starting;
   const decision = node.scaler.decide(s.nowMs, scale);
@@ -102,7 +103,8 @@ export function evaluate(s: LeaderState, node: FunctionNode): void {
   if (have >= node.rolloutFloor && scale.ready > 0) node.rolloutFloor = 0;
   if (desired > have) grow(s, node, desired - have);
   else if (desired < have) shrink(s, node, have - desired);
-  if (node.scaler.isSettled(s.nowMs, scale) && node.rolloutFloor === 0) s.active.delete(node.record.uid);
+  const isSettled = node.scaler.isSettled(s.nowMs, scale) && node.rolloutFloor === 0 && !isOrphaned(s, node);
+  if (isSettled) s.active.delete(node.record.uid);
   else s.active.add(node.record.uid);
 }
 

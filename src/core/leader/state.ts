@@ -133,6 +133,8 @@ export class LeaderState {
   readonly heardThrough: Map<string, number> = new Map();
   closed = false;
   closedMs = 0;
+  /** The bus was up for a whole lease of this term: who has not been heard by then has no lease of a predecessor's. */
+  oldLeasesOver = false;
   busUpSinceMs: number;
   busUp = true;
   nowMs: number;

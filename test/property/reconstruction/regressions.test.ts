@@ -124,6 +124,12 @@ const HISTORIES: readonly History[] = [
       ...Array.from({ length: 20 }, (): Step[] => [call(4, 2), wait(20)]).flat(),
     ],
   },
+  {
+    title: 'a function with a hard limit whose owner was restarted before a new leader came gets another owner',
+    seed: 0,
+    of: of(1),
+    steps: [ant({ min: 1, hardLimit: 2 }), wait(3_000), { do: 'kill data plane', who: 0 }, failOver(1)],
+  },
 ];
 
 test.each(HISTORIES)('$title', ({ seed, of: size, steps }) => {
