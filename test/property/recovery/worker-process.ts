@@ -2,13 +2,12 @@
 import type { CommandEnvelope, CreateSandbox, WorkerNotice } from '../../../src/core/model/command.ts';
 import type { Beacon } from '../../../src/core/model/broadcast.ts';
 import { NO_FENCE, type Fence } from '../../../src/core/model/fence.ts';
-import type { FunctionSpec } from '../../../src/core/model/function.ts';
 import type { WorkerEffect } from '../../../src/core/worker/types.ts';
 import { WorkerCore } from '../../../src/core/worker/worker-core.ts';
 import type { SandboxId, WorkerId } from '../../../src/lib/ids.ts';
 import { assert, unreachable } from '../../../src/lib/assert.ts';
 import type { Prng } from '../../../src/lib/prng.ts';
-import type { Cluster } from './cluster.ts';
+import type { Running, WorkerMember, World } from './cast.ts';
 
 const TICK_MS = 20;
 export const TRIAL_LIFETIME_MS = 4_000;
@@ -22,31 +21,23 @@ export interface WorkerFile {
 
 export const newWorkerFile = (): WorkerFile => ({ fence: NO_FENCE, cordoned: false, incarnationMs: 0 });
 
-export interface Running {
-  readonly spec: FunctionSpec;
-  accepts: boolean;
-  inFlight: number;
-  /** Called when its process ends. */
-  readonly onEnd: Set<() => void>;
-}
-
-export class WorkerProcess {
+export class WorkerProcess implements WorkerMember {
   readonly id: WorkerId;
   readonly core: WorkerCore;
   readonly running: Map<SandboxId, Running> = new Map();
   /** The next starts that will fail. */
   failingStarts = 0;
   #alive = true;
-  readonly #cluster: Cluster;
+  readonly #world: World;
   readonly #file: WorkerFile;
   readonly #random: Prng;
 
-  constructor(cluster: Cluster, id: WorkerId, server: string, file: WorkerFile, random: Prng) {
-    this.#cluster = cluster;
+  constructor(world: World, id: WorkerId, server: string, file: WorkerFile, random: Prng) {
+    this.#world = world;
     this.id = id;
     this.#file = file;
     this.#random = random;
-    file.incarnationMs = Math.max(file.incarnationMs + 1, Math.floor(cluster.nowMs));
+    file.incarnationMs = Math.max(file.incarnationMs + 1, Math.floor(world.nowMs));
     this.core = new WorkerCore(
       {
         incarnation: { ms: file.incarnationMs, nonce: random.uint32() },
@@ -62,7 +53,7 @@ export class WorkerProcess {
       (statuses) =>
         statuses.length <= 3 ? [statuses] : [statuses.slice(0, 3), ...chunksOfThree(statuses.slice(3))],
     );
-    this.core.onConnected(server, cluster.nowMs);
+    this.core.onConnected(server, world.nowMs);
     this.#tick();
   }
 
@@ -73,16 +64,16 @@ export class WorkerProcess {
 
   onBeacon(beacon: Beacon): void {
     this.#turn(() => {
-      this.#cluster.promises.onWorkerSees(this.id, beacon.fence);
-      this.core.onBeacon(beacon.fence, this.#cluster.nowMs);
+      this.#world.promises.onWorkerSees(this.id, beacon.fence);
+      this.core.onBeacon(beacon.fence, this.#world.nowMs);
     });
   }
 
   onCommand(envelope: CommandEnvelope): void {
     this.#turn(() => {
-      const refusal = this.core.onCommand(envelope, this.#cluster.nowMs);
-      if (refusal === undefined) this.#cluster.promises.onCommandApplied(this, envelope);
-      this.#cluster.promises.onWorkerSees(this.id, this.core.fence);
+      const refusal = this.core.onCommand(envelope, this.#world.nowMs);
+      if (refusal === undefined) this.#world.promises.onCommandApplied(this, envelope);
+      this.#world.promises.onWorkerSees(this.id, this.core.fence);
     });
   }
 
@@ -100,13 +91,13 @@ export class WorkerProcess {
   #tick(): void {
     if (!this.#alive) return;
     this.#turn(() => undefined);
-    this.#cluster.queue.after(TICK_MS, () => this.#tick());
+    this.#world.queue.after(TICK_MS, () => this.#tick());
   }
 
   #turn(run: () => void): void {
     if (!this.#alive) return;
     run();
-    this.core.tick(this.#cluster.nowMs);
+    this.core.tick(this.#world.nowMs);
     for (const effect of this.core.takeEffects()) this.#carryOut(effect);
   }
 
@@ -119,8 +110,8 @@ export class WorkerProcess {
       case 'report': {
         const { report, term } = effect;
         this.#later(effect.afterMs, () => {
-          this.#cluster.network.pass(this.id, 'out', () => {
-            const leader = this.#cluster.leaderOf(term);
+          this.#world.network.pass(this.id, 'out', () => {
+            const leader = this.#world.leaderOf(term);
             leader?.hear((brain, nowMs) => {
               leader.heardWorker(this.id);
               brain.workerReport(this.id, report, nowMs);
@@ -151,7 +142,7 @@ export class WorkerProcess {
 
   #start(create: CreateSandbox): void {
     const { sandbox, spec } = create;
-    this.#cluster.promises.onStart(sandbox);
+    this.#world.promises.onStart(sandbox);
     const fails = this.failingStarts > 0;
     if (fails) this.failingStarts--;
     this.#later(5 + this.#random.below(60), () => {
@@ -187,7 +178,7 @@ export class WorkerProcess {
 
   #later(ms: number, run: () => void): void {
     if (ms === 0) return run();
-    this.#cluster.queue.after(ms, () => {
+    this.#world.queue.after(ms, () => {
       if (this.#alive) run();
     });
   }

@@ -13,13 +13,14 @@ import {
 } from '../../../src/lib/ids.ts';
 import { prng, type Prng } from '../../../src/lib/prng.ts';
 import { EventQueue } from '../../sim/event-queue.ts';
+import type { Running, World } from './cast.ts';
 import { DataPlaneProcess, type TableContent } from './data-plane-process.ts';
 import { LeaderProcess } from './leader-process.ts';
 import { Network } from './network.ts';
 import { Promises } from './promises.ts';
 import { Registry, type SpecKnobs } from './registry.ts';
 import { Request } from './request.ts';
-import { newWorkerFile, WorkerProcess, type Running, type WorkerFile } from './worker-process.ts';
+import { newWorkerFile, WorkerProcess, type WorkerFile } from './worker-process.ts';
 
 const SAVE_MS = 100;
 
@@ -40,7 +41,7 @@ interface DataPlaneSlot {
   process: DataPlaneProcess | undefined;
 }
 
-export class Cluster {
+export class Cluster implements World {
   readonly queue: EventQueue = new EventQueue();
   readonly registry: Registry = new Registry();
   readonly network: Network;

@@ -125,7 +125,8 @@ const HISTORIES: readonly History[] = [
     ],
   },
   {
-    title: 'a function with a hard limit whose owner was restarted before a new leader came gets another owner',
+    title:
+      'a function with a hard limit whose owner was restarted before a new leader came gets another owner',
     seed: 0,
     of: of(1),
     steps: [ant({ min: 1, hardLimit: 2 }), wait(3_000), { do: 'kill data plane', who: 0 }, failOver(1)],

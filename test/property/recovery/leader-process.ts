@@ -6,16 +6,14 @@ import type { Fence } from '../../../src/core/model/fence.ts';
 import type { FunctionRecord, FunctionSpec } from '../../../src/core/model/function.ts';
 import type { DataPlaneId, FunctionUid, SandboxId, WorkerId } from '../../../src/lib/ids.ts';
 import { unreachable } from '../../../src/lib/assert.ts';
-import type { Cluster } from './cluster.ts';
-import type { DataPlaneProcess } from './data-plane-process.ts';
+import type { DataPlaneMember, LeaderMember, World } from './cast.ts';
+import { LEASE_MS, SUSPICION_MS } from './timing.ts';
 
-export const SUSPICION_MS = 3_000;
-export const LEASE_MS = 3_000;
 const TICK_MS = 20;
 const BEACON_MS = 100;
 const PROBE_TIMEOUT_MS = 250;
 
-export class LeaderProcess {
+export class LeaderProcess implements LeaderMember {
   readonly fence: Fence;
   readonly brain: Leader;
   /** frozen: SIGSTOP; it knows nothing of what happens meanwhile. */
@@ -27,7 +25,7 @@ export class LeaderProcess {
   readonly lives: Map<DataPlaneId, number> = new Map();
   /** Silent for a suspicion interval at some time. */
   readonly missed: Set<WorkerId> = new Set();
-  readonly #cluster: Cluster;
+  readonly #world: World;
   readonly #startedMs: number;
   #busUp = true;
   #published: number;
@@ -35,10 +33,10 @@ export class LeaderProcess {
   #trials = 0;
   readonly #trialSpecs = new Map<number, FunctionSpec>();
 
-  constructor(cluster: Cluster, term: number) {
-    this.#cluster = cluster;
+  constructor(world: World, term: number) {
+    this.#world = world;
     this.fence = { epoch: 1, term };
-    const { registry, nowMs } = cluster;
+    const { registry, nowMs } = world;
     this.#startedMs = nowMs;
     this.#published = registry.specIndex;
     this.brain = new Leader(
@@ -62,7 +60,7 @@ export class LeaderProcess {
   }
 
   heardWorker(worker: WorkerId): void {
-    const { nowMs } = this.#cluster;
+    const { nowMs } = this.#world;
     if (nowMs - (this.heardMs.get(worker) ?? this.#startedMs) >= SUSPICION_MS) this.missed.add(worker);
     this.heardMs.set(worker, nowMs);
   }
@@ -75,7 +73,7 @@ export class LeaderProcess {
   /** One turn of its loop; nothing while it is stopped or gone. */
   act(run: (brain: Leader, nowMs: number) => void): void {
     if (this.state !== 'leading') return;
-    run(this.brain, this.#cluster.nowMs);
+    run(this.brain, this.#world.nowMs);
     this.flush();
   }
 
@@ -87,7 +85,7 @@ export class LeaderProcess {
   loseBus(forMs: number): void {
     if (!this.#busUp) return;
     this.#setBus(false);
-    this.#cluster.queue.after(forMs, () => this.#setBus(true));
+    this.#world.queue.after(forMs, () => this.#setBus(true));
   }
 
   /** The world is whole again. */
@@ -103,13 +101,13 @@ export class LeaderProcess {
   #tick(): void {
     if (this.state === 'dead') return;
     this.act((brain, nowMs) => brain.tick(nowMs));
-    this.#cluster.queue.after(TICK_MS, () => this.#tick());
+    this.#world.queue.after(TICK_MS, () => this.#tick());
   }
 
   #beacon(): void {
     if (this.state === 'dead') return;
     if (this.state === 'leading') this.announce();
-    this.#cluster.queue.after(BEACON_MS, () => this.#beacon());
+    this.#world.queue.after(BEACON_MS, () => this.#beacon());
   }
 
   announce(): void {
@@ -123,15 +121,14 @@ export class LeaderProcess {
       http: '',
       grpc: '',
     };
-    for (const id of this.#cluster.workerIds)
-      this.#sendTo(id, () => this.#cluster.worker(id)?.onBeacon(beacon));
+    for (const id of this.#world.workerIds) this.#sendTo(id, () => this.#world.worker(id)?.onBeacon(beacon));
     this.#toDataPlanes((dataPlane) => dataPlane.onBeacon(beacon));
   }
 
   // ---- metadata -----------------------------------------------------------------------------------------------------
 
   applied(uid: FunctionUid, record: FunctionRecord | undefined): void {
-    const { index, specIndex } = this.#cluster.registry;
+    const { index, specIndex } = this.#world.registry;
     this.#changed.set(uid, record);
     this.act((brain, nowMs) => brain.applied(index, { uid, specIndex, record }, nowMs));
   }
@@ -145,7 +142,7 @@ export class LeaderProcess {
 
   specSnapshot(): SpecSnapshot {
     this.flush();
-    const { registry } = this.#cluster;
+    const { registry } = this.#world;
     return { fence: this.fence, specIndex: registry.specIndex, functions: registry.list() };
   }
 
@@ -153,7 +150,7 @@ export class LeaderProcess {
 
   flush(): void {
     this.#publishSpecs();
-    for (const effect of this.brain.takeEffects(this.#cluster.nowMs)) this.#carryOut(effect);
+    for (const effect of this.brain.takeEffects(this.#world.nowMs)) this.#carryOut(effect);
   }
 
   #publishSpecs(): void {
@@ -162,27 +159,27 @@ export class LeaderProcess {
     const put = [...this.#changed.values()].filter((record) => record !== undefined);
     const deleted = [...this.#changed].filter(([, record]) => record === undefined).map(([uid]) => uid);
     this.#changed = new Map();
-    const { specIndex } = this.#cluster.registry;
+    const { specIndex } = this.#world.registry;
     const batch = { fence: this.fence, prevSpecIndex: this.#published, specIndex, put, deleted };
     this.#published = specIndex;
     this.#toDataPlanes((dataPlane) => dataPlane.onSpecs(batch));
   }
 
   #carryOut(effect: LeaderEffect): void {
-    const cluster = this.#cluster;
+    const world = this.#world;
     switch (effect.kind) {
       case 'command': {
         const { worker, envelope } = effect;
-        cluster.promises.onCommandSent(this, envelope);
-        return this.#sendTo(worker, () => cluster.worker(worker)?.onCommand(envelope));
+        world.promises.onCommandSent(this, envelope);
+        return this.#sendTo(worker, () => world.worker(worker)?.onCommand(envelope));
       }
       case 'notice': {
         const { worker, notice } = effect;
-        return this.#sendTo(worker, () => cluster.worker(worker)?.onNotice(notice));
+        return this.#sendTo(worker, () => world.worker(worker)?.onNotice(notice));
       }
       case 'endpoints': {
         const { batch } = effect;
-        cluster.promises.onBatchSent(this, batch);
+        world.promises.onBatchSent(this, batch);
         for (const change of batch.changes) if (change.kind === 'withdraw') this.withdrew.add(change.sandbox);
         return this.#toDataPlanes((dataPlane) => dataPlane.onBatch(batch));
       }
@@ -194,9 +191,9 @@ export class LeaderProcess {
         if (spec === undefined || !effect.result.ok) return;
         const { sandbox } = effect.result;
         // Between the trial and its end there is a proposal: it may be another leader by then.
-        cluster.queue.after(2, () => {
-          if (cluster.leader !== this || this.state !== 'leading') return;
-          const record = cluster.registry.put(spec);
+        world.queue.after(2, () => {
+          if (world.leader !== this || this.state !== 'leading') return;
+          const record = world.registry.put(spec);
           this.applied(record.uid, record);
           this.act((brain, nowMs) => brain.adoptTrial(sandbox, record, nowMs));
         });
@@ -211,24 +208,24 @@ export class LeaderProcess {
   }
 
   #sendTo(member: string, deliver: () => void): void {
-    if (this.#busUp) this.#cluster.network.pass(member, 'in', deliver);
+    if (this.#busUp) this.#world.network.pass(member, 'in', deliver);
   }
 
-  #toDataPlanes(deliver: (dataPlane: DataPlaneProcess) => void): void {
-    for (const id of this.#cluster.dataPlaneIds)
+  #toDataPlanes(deliver: (dataPlane: DataPlaneMember) => void): void {
+    for (const id of this.#world.dataPlaneIds)
       this.#sendTo(id, () => {
-        const dataPlane = this.#cluster.dataPlane(id);
+        const dataPlane = this.#world.dataPlane(id);
         if (dataPlane !== undefined) deliver(dataPlane);
       });
   }
 
   /** The server answers for those who are not there, and knows nothing of a cut behind it. */
   #probe(worker: WorkerId): void {
-    const { queue, network } = this.#cluster;
+    const { queue, network } = this.#world;
     const answer = (afterMs: number, what: 'no-responders' | 'answered' | 'unknown'): void => {
       queue.after(afterMs, () => this.hear((brain, nowMs) => brain.workerProbed(worker, what, nowMs)));
     };
     if (!this.#busUp || network.isCut(worker)) answer(PROBE_TIMEOUT_MS, 'unknown');
-    else answer(2, this.#cluster.worker(worker) === undefined ? 'no-responders' : 'answered');
+    else answer(2, this.#world.worker(worker) === undefined ? 'no-responders' : 'answered');
   }
 }

@@ -23,7 +23,7 @@ import { compareFence, NO_FENCE, type Fence, type Incarnation } from '../../../s
 import type { FunctionName, FunctionUid, DataPlaneId } from '../../../src/lib/ids.ts';
 import { assert, unreachable } from '../../../src/lib/assert.ts';
 import type { Prng } from '../../../src/lib/prng.ts';
-import type { Cluster } from './cluster.ts';
+import type { DataPlaneMember, World } from './cast.ts';
 import type { Outcome, Request } from './request.ts';
 
 const REPORT_MS = 250;
@@ -38,13 +38,13 @@ export interface TableContent {
   readonly endpoints: SavedTable;
 }
 
-export class DataPlaneProcess {
+export class DataPlaneProcess implements DataPlaneMember {
   readonly id: DataPlaneId;
   readonly incarnation: Incarnation;
   readonly specs: SpecReplica = new SpecReplica();
   table: EndpointReplica = new EndpointReplica();
   readonly dispatcher: Dispatcher<Request>;
-  readonly #cluster: Cluster;
+  readonly #world: World;
   readonly #server: string;
   readonly #random: Prng;
   #fence: Fence = NO_FENCE;
@@ -63,14 +63,14 @@ export class DataPlaneProcess {
   readonly #open = new Set<Request>();
 
   constructor(
-    cluster: Cluster,
+    world: World,
     id: DataPlaneId,
     server: string,
     life: number,
     random: Prng,
     saved: TableContent | undefined,
   ) {
-    this.#cluster = cluster;
+    this.#world = world;
     this.id = id;
     this.#server = server;
     this.#random = random;
@@ -86,7 +86,7 @@ export class DataPlaneProcess {
   }
 
   #restore(saved: TableContent): void {
-    const { nowMs } = this.#cluster;
+    const { nowMs } = this.#world;
     this.table = EndpointReplica.restore(saved.endpoints, nowMs);
     this.#fence = saved.endpoints.fence;
     for (const record of this.specs.onSnapshot(saved.specs).put) this.dispatcher.putFunction(record, nowMs);
@@ -108,13 +108,13 @@ export class DataPlaneProcess {
 
   onBeacon(beacon: Beacon): void {
     if (!this.#see(beacon.fence)) return;
-    this.#applyEndpoints(beacon.fence, this.table.onBeacon(beacon, this.#cluster.nowMs));
+    this.#applyEndpoints(beacon.fence, this.table.onBeacon(beacon, this.#world.nowMs));
     this.#applySpecs(this.specs.onBeacon(beacon.fence, beacon.specIndex));
   }
 
   onBatch(batch: EndpointBatch): void {
     if (this.#see(batch.fence))
-      this.#applyEndpoints(batch.fence, this.table.onBatch(batch, this.#cluster.nowMs));
+      this.#applyEndpoints(batch.fence, this.table.onBatch(batch, this.#world.nowMs));
   }
 
   onSpecs(batch: SpecBatch): void {
@@ -123,7 +123,7 @@ export class DataPlaneProcess {
 
   #onEndpointSnapshot(snapshot: EndpointSnapshot): void {
     if (!this.#alive) return;
-    this.#applyEndpoints(snapshot.fence, this.table.onSnapshot(snapshot, this.#cluster.nowMs));
+    this.#applyEndpoints(snapshot.fence, this.table.onSnapshot(snapshot, this.#world.nowMs));
     this.#reportSoon();
   }
 
@@ -136,7 +136,7 @@ export class DataPlaneProcess {
     if (isNew) {
       this.#full = FULL_REPORTS;
       this.#reportSoon();
-      for (const { uid, queued } of this.dispatcher.loads(this.#cluster.nowMs, false))
+      for (const { uid, queued } of this.dispatcher.loads(this.#world.nowMs, false))
         if (queued > 0) this.#demand.add(uid);
       this.#demandSoon();
     }
@@ -145,7 +145,7 @@ export class DataPlaneProcess {
 
   #applyEndpoints(fence: Fence, update: TableUpdate): void {
     if (update.fenced) return;
-    const { nowMs, promises } = this.#cluster;
+    const { nowMs, promises } = this.#world;
     if (update.pull) this.#pull('endpoints');
     promises.onTableChanged(this, fence, update.changes);
     for (const change of update.changes) {
@@ -159,7 +159,7 @@ export class DataPlaneProcess {
 
   #applySpecs(update: SpecUpdate): void {
     if (update.fenced) return;
-    const { nowMs } = this.#cluster;
+    const { nowMs } = this.#world;
     if (update.pull) this.#pull('specs');
     for (const uid of update.deleted) this.dispatcher.deleteFunction(uid, nowMs);
     for (const record of update.put) this.dispatcher.putFunction(record, nowMs);
@@ -168,12 +168,12 @@ export class DataPlaneProcess {
   }
 
   #pull(stream: PullStream): void {
-    const { nowMs, network } = this.#cluster;
+    const { nowMs, network } = this.#world;
     if (nowMs - this.#pulledMs[stream] < PULL_GAP_MS) return;
     this.#pulledMs[stream] = nowMs;
     const { term } = this.#fence;
     network.pass(this.id, 'out', () => {
-      const leader = this.#cluster.leaderOf(term);
+      const leader = this.#world.leaderOf(term);
       leader?.hear((brain) => {
         leader.flush();
         if (stream === 'endpoints') {
@@ -193,12 +193,12 @@ export class DataPlaneProcess {
 
   #tell(message: DataPlaneMessage, answer: () => void = () => undefined): void {
     const { term } = this.#fence;
-    this.#cluster.network.pass(this.id, 'out', () => {
-      const leader = this.#cluster.leaderOf(term);
+    this.#world.network.pass(this.id, 'out', () => {
+      const leader = this.#world.leaderOf(term);
       leader?.hear((brain, nowMs) => {
         leader.lives.set(this.id, this.incarnation.ms);
         brain.dataPlaneMessage(this.id, message, nowMs);
-        this.#cluster.network.pass(this.id, 'in', answer);
+        this.#world.network.pass(this.id, 'in', answer);
       });
     });
   }
@@ -206,20 +206,20 @@ export class DataPlaneProcess {
   #loop(): void {
     if (!this.#alive) return;
     this.#report(true);
-    this.#cluster.queue.after(REPORT_MS, () => this.#loop());
+    this.#world.queue.after(REPORT_MS, () => this.#loop());
   }
 
   #reportSoon(): void {
     if (this.#reportScheduled) return;
     this.#reportScheduled = true;
-    this.#cluster.queue.after(5, () => {
+    this.#world.queue.after(5, () => {
       this.#reportScheduled = false;
       if (this.#alive) this.#report(false);
     });
   }
 
   #report(periodic: boolean): void {
-    const { nowMs } = this.#cluster;
+    const { nowMs } = this.#world;
     const loads = this.dispatcher.loads(nowMs, periodic);
     if (!this.#announced) return;
     const full = this.#full > 0;
@@ -249,7 +249,7 @@ export class DataPlaneProcess {
   #demandSoon(): void {
     if (this.#demandScheduled || this.#demand.size === 0) return;
     this.#demandScheduled = true;
-    this.#cluster.queue.after(0, () => {
+    this.#world.queue.after(0, () => {
       this.#demandScheduled = false;
       this.#sendDemand();
     });
@@ -268,7 +268,7 @@ export class DataPlaneProcess {
         if (compareFence(fence, this.#fence) === 0) for (const { uid } of waiting) this.#demand.delete(uid);
       });
     this.#demandResendMs = Math.min(1_000, this.#demandResendMs * 2);
-    this.#cluster.queue.after(this.#demandResendMs, () => this.#sendDemand());
+    this.#world.queue.after(this.#demandResendMs, () => this.#sendDemand());
   }
 
   // ---- requests -----------------------------------------------------------------------------------------------------
@@ -277,7 +277,7 @@ export class DataPlaneProcess {
   call(request: Request): boolean {
     const record = this.specs.find(request.name as FunctionName);
     if (record === undefined || !this.#alive) return false;
-    const { nowMs } = this.#cluster;
+    const { nowMs } = this.#world;
     const deadlineMs = nowMs + record.spec.queueTimeoutMs;
     this.#open.add(request);
     this.dispatcher.submit(record.uid, request, { deadlineMs, viaPeer: false, peerIsAhead: false }, nowMs);
@@ -285,18 +285,18 @@ export class DataPlaneProcess {
     return true;
   }
 
-  #accept(request: Request, uid: FunctionUid, deadlineMs: number, peerIsAhead: boolean): void {
+  accept(request: Request, uid: FunctionUid, deadlineMs: number, peerIsAhead: boolean): void {
     this.#open.add(request);
-    const { nowMs } = this.#cluster;
+    const { nowMs } = this.#world;
     this.dispatcher.submit(uid, request, { deadlineMs, viaPeer: true, peerIsAhead }, nowMs);
     this.#carryOut();
   }
 
   #sweep(): void {
     if (!this.#alive) return;
-    this.dispatcher.sweep(this.#cluster.nowMs);
+    this.dispatcher.sweep(this.#world.nowMs);
     this.#carryOut();
-    this.#cluster.queue.after(SWEEP_MS, () => this.#sweep());
+    this.#world.queue.after(SWEEP_MS, () => this.#sweep());
   }
 
   #carryOut(): void {
@@ -334,14 +334,14 @@ export class DataPlaneProcess {
 
   #dispatch(ticket: Ticket<Request>): void {
     const endpoint = ticket.endpoint?.endpoint;
-    const { queue, promises } = this.#cluster;
+    const { queue, promises } = this.#world;
     assert(endpoint !== undefined, 'a dispatched ticket has an endpoint');
     const held = this.specs.get(endpoint.uid)?.spec;
     queue.after(0.3, () => {
-      const running = this.#cluster.running(endpoint.sandbox);
+      const running = this.#world.running(endpoint.sandbox);
       if (!this.#alive) return;
       if (running === undefined || !running.accepts) {
-        this.dispatcher.refused(ticket, this.#cluster.nowMs);
+        this.dispatcher.refused(ticket, this.#world.nowMs);
         this.#reportSoon();
         return this.#carryOut();
       }
@@ -356,7 +356,7 @@ export class DataPlaneProcess {
         running.onEnd.delete(onLost);
         if (!this.#alive) return;
         this.#end(ticket.payload, outcome);
-        this.dispatcher.done(ticket, this.#cluster.nowMs);
+        this.dispatcher.done(ticket, this.#world.nowMs);
         this.#carryOut();
       };
       const onLost = (): void => finish('sandbox died');
@@ -369,7 +369,7 @@ export class DataPlaneProcess {
     ticket: Ticket<Request>,
     owner: { readonly dataPlane: DataPlaneId; readonly incarnation: Incarnation },
   ): void {
-    const { queue } = this.#cluster;
+    const { queue } = this.#world;
     const back = (run: () => void): void => {
       queue.after(HOP_MS, () => {
         if (!this.#alive) return;
@@ -377,10 +377,10 @@ export class DataPlaneProcess {
         this.#carryOut();
       });
     };
-    const refused = (): void => back(() => this.dispatcher.forwardRefused(ticket, this.#cluster.nowMs));
+    const refused = (): void => back(() => this.dispatcher.forwardRefused(ticket, this.#world.nowMs));
     const own = { fence: this.table.fence, seq: this.table.seq };
     queue.after(HOP_MS, () => {
-      const peer = this.#cluster.dataPlane(owner.dataPlane);
+      const peer = this.#world.dataPlane(owner.dataPlane);
       if (peer === undefined || peer.incarnation.ms !== owner.incarnation.ms) return refused();
       const order = compareFence(own.fence, peer.table.fence);
       const isAhead = order > 0 || (order === 0 && own.seq > peer.table.seq);
@@ -388,10 +388,10 @@ export class DataPlaneProcess {
         if (outcome === 'not-owner') return refused();
         back(() => {
           this.#end(ticket.payload, outcome);
-          this.dispatcher.done(ticket, this.#cluster.nowMs);
+          this.dispatcher.done(ticket, this.#world.nowMs);
         });
       });
-      peer.#accept(hop, ticket.uid, ticket.deadlineMs, isAhead);
+      peer.accept(hop, ticket.uid, ticket.deadlineMs, isAhead);
     });
   }
 }

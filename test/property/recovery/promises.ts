@@ -4,26 +4,24 @@ import type { CommandEnvelope } from '../../../src/core/model/command.ts';
 import { compareFence, NO_FENCE, type Fence } from '../../../src/core/model/fence.ts';
 import type { FunctionSpec } from '../../../src/core/model/function.ts';
 import type { SandboxId, WorkerId } from '../../../src/lib/ids.ts';
-import type { Cluster } from './cluster.ts';
-import type { DataPlaneProcess } from './data-plane-process.ts';
-import { SUSPICION_MS, type LeaderProcess } from './leader-process.ts';
+import type { DataPlaneMember, LeaderMember, Running, WorkerMember, Witness, World } from './cast.ts';
+import { SUSPICION_MS } from './timing.ts';
 import { versionOf } from './registry.ts';
 import type { Request } from './request.ts';
-import type { Running, WorkerProcess } from './worker-process.ts';
 
-export class Promises {
-  readonly #cluster: Cluster;
+export class Promises implements Witness {
+  readonly #world: World;
   readonly #seen = new Map<WorkerId, Fence>();
   readonly started: Set<SandboxId> = new Set();
   /** Commands that were looked at when they were sent for the first time. */
   readonly #judged = new Set<string>();
 
-  constructor(cluster: Cluster) {
-    this.#cluster = cluster;
+  constructor(world: World) {
+    this.#world = world;
   }
 
   broken(promise: string): never {
-    throw new Error(`at ${this.#cluster.nowMs.toFixed(1)} ms: ${promise}`);
+    throw new Error(`at ${this.#world.nowMs.toFixed(1)} ms: ${promise}`);
   }
 
   // ---- R3 -----------------------------------------------------------------------------------------------------------
@@ -40,7 +38,7 @@ export class Promises {
     if (compareFence(fence, known) > 0) this.#seen.set(worker, fence);
   }
 
-  onCommandApplied(worker: WorkerProcess, { fence, command }: CommandEnvelope): void {
+  onCommandApplied(worker: WorkerMember, { fence, command }: CommandEnvelope): void {
     const seen = this.#seen.get(worker.id) ?? NO_FENCE;
     if (compareFence(fence, seen) < 0)
       this.broken(
@@ -52,14 +50,14 @@ export class Promises {
 
   /** Ready, of the current generation of a function that exists: nothing but surplus may take it away. */
   #isWanted(sandbox: SandboxId): boolean {
-    const status = this.#cluster.status(sandbox);
+    const status = this.#world.status(sandbox);
     if (status?.state !== 'ready' || status.trial) return false;
-    return this.#cluster.registry.byUid(status.uid)?.generation === status.generation;
+    return this.#world.registry.byUid(status.uid)?.generation === status.generation;
   }
 
-  onCommandSent(leader: LeaderProcess, { incarnation, seq, command }: CommandEnvelope): void {
+  onCommandSent(leader: LeaderMember, { incarnation, seq, command }: CommandEnvelope): void {
     if (command.kind !== 'drain' && command.kind !== 'kill') return;
-    if (leader !== this.#cluster.leader) return;
+    if (leader !== this.#world.leader) return;
     const key = `${leader.fence.term}/${incarnation.ms}/${incarnation.nonce}/${seq}`;
     if (this.#judged.has(key)) return;
     this.#judged.add(key);
@@ -69,8 +67,8 @@ export class Promises {
     this.broken(`R2: term ${leader.fence.term} ends ${command.sandbox} before it has reconciled`);
   }
 
-  onBatchSent(leader: LeaderProcess, batch: EndpointBatch): void {
-    if (leader !== this.#cluster.leader) return;
+  onBatchSent(leader: LeaderMember, batch: EndpointBatch): void {
+    if (leader !== this.#world.leader) return;
     for (const change of batch.changes) {
       if (change.kind !== 'withdraw' || !this.#isWanted(change.sandbox)) continue;
       if (this.#isHardLimited(change.sandbox) || leader.brain.isReconciled) continue;
@@ -80,8 +78,8 @@ export class Promises {
   }
 
   /** An endpoint leaves a table by its leader's word about it, not because the leader has not heard of it. */
-  onTableChanged(dataPlane: DataPlaneProcess, fence: Fence, changes: readonly EndpointChange[]): void {
-    const leader = this.#cluster.leader;
+  onTableChanged(dataPlane: DataPlaneMember, fence: Fence, changes: readonly EndpointChange[]): void {
+    const leader = this.#world.leader;
     if (leader === undefined || compareFence(leader.fence, fence) !== 0) return;
     for (const change of changes) {
       if (change.kind !== 'withdraw' || !this.#isWanted(change.sandbox)) continue;
@@ -91,12 +89,12 @@ export class Promises {
   }
 
   /** The leader has not heard its worker for a suspicion interval, alone or with few others; or nobody subscribes there. */
-  #isDeadTo(leader: LeaderProcess, sandbox: SandboxId): boolean {
-    const worker = this.#cluster.workerOf(sandbox);
+  #isDeadTo(leader: LeaderMember, sandbox: SandboxId): boolean {
+    const worker = this.#world.workerOf(sandbox);
     if (worker === undefined) return true;
     const row = leader.brain.workers().find(({ id }) => id === worker.id);
     if (row?.state === 'silent') return false;
-    const { nowMs } = this.#cluster;
+    const { nowMs } = this.#world;
     const heardMs = leader.heardMs.get(worker.id) ?? Number.NEGATIVE_INFINITY;
     if (row?.state === 'dead' || nowMs - heardMs >= SUSPICION_MS) return true;
     // Back from a silence in which reconciliation closed without it, and still about to say what it has.
@@ -105,15 +103,15 @@ export class Promises {
 
   /** Its sandboxes are replaced when its owner is gone, at any time (O2). */
   #isHardLimited(sandbox: SandboxId): boolean {
-    const uid = this.#cluster.status(sandbox)?.uid;
-    const record = uid === undefined ? undefined : this.#cluster.registry.byUid(uid);
+    const uid = this.#world.status(sandbox)?.uid;
+    const record = uid === undefined ? undefined : this.#world.registry.byUid(uid);
     return (record?.spec.containerConcurrency ?? 0) > 0;
   }
 
   /** Withdrawal without a lost request: no data plane that the leader can hear uses it any more. */
-  #isUnused(leader: LeaderProcess, sandbox: SandboxId): void {
+  #isUnused(leader: LeaderMember, sandbox: SandboxId): void {
     for (const { id, live } of leader.brain.dataPlanes()) {
-      const dataPlane = this.#cluster.dataPlane(id);
+      const dataPlane = this.#world.dataPlane(id);
       if (!live || dataPlane?.table.get(sandbox) === undefined) continue;
       // Of a life that the leader has not heard of yet: it found the endpoint in its file, and will be refused there.
       if (leader.lives.get(id) !== dataPlane.incarnation.ms) continue;

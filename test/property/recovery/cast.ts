@@ -1,0 +1,102 @@
+/** What the members of the model cluster see of one another, and of the world that they live in. */
+import type { DataPlaneId, SandboxId, WorkerId } from '../../../src/lib/ids.ts';
+import type { Dispatcher } from '../../../src/core/dispatch/dispatcher.ts';
+import type { SpecReplica } from '../../../src/core/dispatch/spec-replica.ts';
+import type { EndpointReplica } from '../../../src/core/endpoints/endpoint-replica.ts';
+import type { Leader } from '../../../src/core/leader/leader.ts';
+import type {
+  Beacon,
+  EndpointBatch,
+  EndpointChange,
+  SpecBatch,
+  SpecSnapshot,
+} from '../../../src/core/model/broadcast.ts';
+import type { CommandEnvelope, WorkerNotice } from '../../../src/core/model/command.ts';
+import type { Fence, Incarnation } from '../../../src/core/model/fence.ts';
+import type { FunctionSpec } from '../../../src/core/model/function.ts';
+import type { SandboxStatus } from '../../../src/core/model/sandbox.ts';
+import type { WorkerCore } from '../../../src/core/worker/worker-core.ts';
+import type { FunctionUid } from '../../../src/lib/ids.ts';
+import type { EventQueue } from '../../sim/event-queue.ts';
+import type { Network } from './network.ts';
+import type { Registry } from './registry.ts';
+import type { Request } from './request.ts';
+
+/** A sandbox's process. */
+export interface Running {
+  readonly spec: FunctionSpec;
+  accepts: boolean;
+  inFlight: number;
+  /** Called when its process ends. */
+  readonly onEnd: Set<() => void>;
+}
+
+export interface WorkerMember {
+  readonly id: WorkerId;
+  readonly core: WorkerCore;
+  readonly running: ReadonlyMap<SandboxId, Running>;
+  onBeacon(beacon: Beacon): void;
+  onCommand(envelope: CommandEnvelope): void;
+  onNotice(notice: WorkerNotice): void;
+}
+
+export interface DataPlaneMember {
+  readonly id: DataPlaneId;
+  readonly incarnation: Incarnation;
+  readonly specs: SpecReplica;
+  readonly table: EndpointReplica;
+  readonly dispatcher: Dispatcher<Request>;
+  onBeacon(beacon: Beacon): void;
+  onBatch(batch: EndpointBatch): void;
+  onSpecs(batch: SpecBatch): void;
+  /** A peer hands over a request of a function that this one owns. */
+  accept(request: Request, uid: FunctionUid, deadlineMs: number, peerIsAhead: boolean): void;
+}
+
+export interface LeaderMember {
+  readonly fence: Fence;
+  readonly brain: Leader;
+  /** Withdrawn by a word of its own, at some time. */
+  readonly withdrew: ReadonlySet<SandboxId>;
+  readonly heardMs: ReadonlyMap<WorkerId, number>;
+  /** Of data planes: the life that was heard last. */
+  readonly lives: Map<DataPlaneId, number>;
+  /** Silent for a suspicion interval at some time. */
+  readonly missed: ReadonlySet<WorkerId>;
+  heardWorker(worker: WorkerId): void;
+  /** One turn of its loop with what came over the bus; nothing while it is stopped, gone or cut off. */
+  hear(run: (brain: Leader, nowMs: number) => void): void;
+  flush(): void;
+  specSnapshot(): SpecSnapshot;
+}
+
+/** Told of everything that could break a promise; a broken one throws at once. */
+export interface Witness {
+  onStart(sandbox: SandboxId): void;
+  onWorkerSees(worker: WorkerId, fence: Fence): void;
+  onCommandApplied(worker: WorkerMember, envelope: CommandEnvelope): void;
+  onCommandSent(leader: LeaderMember, envelope: CommandEnvelope): void;
+  onBatchSent(leader: LeaderMember, batch: EndpointBatch): void;
+  onTableChanged(dataPlane: DataPlaneMember, fence: Fence, changes: readonly EndpointChange[]): void;
+  onServed(request: Request, spec: FunctionSpec, held: FunctionSpec | undefined): void;
+  onInFlight(sandbox: SandboxId, running: Running): void;
+}
+
+export interface World {
+  readonly nowMs: number;
+  readonly queue: EventQueue;
+  readonly registry: Registry;
+  readonly network: Network;
+  readonly promises: Witness;
+  readonly workerIds: readonly WorkerId[];
+  readonly dataPlaneIds: readonly DataPlaneId[];
+  /** Who was elected last, while it lives. */
+  readonly leader: LeaderMember | undefined;
+  leaderOf(term: number): LeaderMember | undefined;
+  worker(id: string): WorkerMember | undefined;
+  dataPlane(id: string): DataPlaneMember | undefined;
+  /** The truth about a sandbox: who runs it, what its worker says of it, its process. */
+  workerOf(sandbox: SandboxId): WorkerMember | undefined;
+  status(sandbox: SandboxId): SandboxStatus | undefined;
+  running(sandbox: SandboxId): Running | undefined;
+}

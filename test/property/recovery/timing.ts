@@ -1,0 +1,3 @@
+/** Intervals of the model cluster's leaders, in ms of virtual time; those of production. */
+export const SUSPICION_MS = 3_000;
+export const LEASE_MS = 3_000;
