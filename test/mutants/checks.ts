@@ -1,0 +1,170 @@
+/** The checks, in a given copy of the tree: what fails, and whether it is the mutant that fails or only its loading. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { runNode, type Ended } from './child.ts';
+import type { CheckName, Group } from './mutant.ts';
+import { oracleOf } from './oracle.ts';
+import type { SeedLine } from './seeds.ts';
+import { ROOT } from './workspace.ts';
+
+export type Verdict =
+  | { readonly kind: 'passed'; readonly seeds: number }
+  /** `seeds`: how many it took. `seed`: the one that failed, with its length. */
+  | {
+      readonly kind: 'failed';
+      readonly by: string;
+      readonly detail: string;
+      readonly seeds: number;
+      readonly seed: SeedRange | undefined;
+    }
+  /** It does not load: nothing was shown. */
+  | { readonly kind: 'invalid'; readonly why: string };
+
+export interface SeedRange {
+  readonly length: 'quick' | 'long';
+  readonly from: number;
+  readonly count: number;
+}
+
+/** The cheap ones first. About 0.15 s a quick seed and 3 s a long one. */
+export const SEED_BUDGET: readonly SeedRange[] = [
+  { length: 'quick', from: 1, count: 400 },
+  { length: 'long', from: 1, count: 12 },
+];
+
+const COMPILE_LIMIT_MS = 120_000;
+const TESTS_LIMIT_MS = 300_000;
+const SEEDS_LIMIT_MS = 420_000;
+
+const bin = (path: string): string => join(ROOT, 'node_modules', path);
+
+/** M2. @returns what does not compile, undefined when all does */
+export async function compile(workspace: string): Promise<string | undefined> {
+  const ended = await runNode(
+    [bin('typescript/bin/tsc'), '--noEmit', '-p', 'tsconfig.json'],
+    workspace,
+    COMPILE_LIMIT_MS,
+  );
+  return ended.code === 0 ? undefined : firstLine(ended.stdout || ended.stderr);
+}
+
+const TESTS: Readonly<Record<Group, readonly string[]>> = {
+  raft: [
+    'test/unit/metadata',
+    'test/unit/log-file',
+    'test/property/metadata',
+    'test/property/log-file',
+    'test/property/raft',
+  ],
+  recovery: [
+    'test/unit/endpoints',
+    'test/unit/fleet',
+    'test/property/endpoints',
+    'test/property/fleet',
+    'test/property/dispatch',
+    'test/property/reconstruction',
+  ],
+};
+const GOLDEN = 'test/golden/raft';
+
+export function hasGolden(): boolean {
+  const folder = join(ROOT, GOLDEN);
+  return existsSync(folder) && readdirSync(folder).some((name) => name.endsWith('.test.ts'));
+}
+
+export function runCheck(check: CheckName, group: Group, workspace: string): Promise<Verdict> {
+  switch (check) {
+    case 'golden':
+      return hasGolden() ? runTests('golden', [GOLDEN], workspace) : Promise.resolve(PASSED);
+    case 'tests':
+      return runTests('tests', TESTS[group], workspace);
+    case 'sim':
+      return runSim(SEED_BUDGET, workspace);
+    default:
+      return check satisfies never;
+  }
+}
+
+const PASSED: Verdict = { kind: 'passed', seeds: 0 };
+
+interface VitestReport {
+  readonly testResults: readonly {
+    readonly name: string;
+    readonly message: string;
+    readonly assertionResults: readonly {
+      readonly fullName: string;
+      readonly status: string;
+      readonly failureMessages: readonly string[];
+    }[];
+  }[];
+}
+
+async function runTests(check: CheckName, paths: readonly string[], workspace: string): Promise<Verdict> {
+  const report = join(workspace, `${check}.json`);
+  const ended = await runNode(
+    [
+      bin('vitest/vitest.mjs'),
+      ...['run', '--project', 'logic', '--bail', '1', '--maxWorkers', '1'],
+      ...['--reporter', 'json', '--outputFile', report, ...paths],
+    ],
+    workspace,
+    TESTS_LIMIT_MS,
+  );
+  if (ended.code === 0) return PASSED;
+  if (ended.timedOut) return failed(`${check}: no end`, `not done after ${TESTS_LIMIT_MS / 1_000} s`);
+  if (!existsSync(report)) return { kind: 'invalid', why: tail(ended) };
+  const { testResults } = JSON.parse(readFileSync(report, 'utf8')) as VitestReport;
+  for (const { assertionResults } of testResults) {
+    const broken = assertionResults.find(({ status }) => status === 'failed');
+    if (broken !== undefined)
+      return failed(`${check}: ${broken.fullName}`, firstLine(broken.failureMessages.join('\n')));
+  }
+  return { kind: 'invalid', why: firstLine(testResults.map(({ message }) => message).join('\n')) };
+}
+
+export async function runSim(ranges: readonly SeedRange[], workspace: string): Promise<Verdict> {
+  let seeds = 0;
+  for (const { length, from, count } of ranges) {
+    const ended = await runNode(
+      [
+        ...['--import', 'tsx', 'test/mutants/seeds.ts'],
+        ...['--length', length, '--from', String(from), '--count', String(count)],
+      ],
+      workspace,
+      SEEDS_LIMIT_MS,
+    );
+    const lines = ended.stdout
+      .split('\n')
+      .filter((line) => line.startsWith('{'))
+      .map((line) => JSON.parse(line) as SeedLine);
+    seeds += lines.length;
+    const last = lines.at(-1);
+    if (last?.broken === true) return { kind: 'invalid', why: last.violation ?? '' };
+    if (last?.violation !== undefined)
+      return {
+        ...failed(`sim: ${oracleOf(last.violation)}`, last.violation, seeds),
+        seed: { length, from: last.seed, count: 1 },
+      };
+    if (ended.timedOut)
+      return {
+        ...failed('sim: no end', `seed ${from + lines.length} does not end`, seeds + 1),
+        seed: { length, from: from + lines.length, count: 1 },
+      };
+    if (lines.length < count) return { kind: 'invalid', why: tail(ended) };
+  }
+  return { kind: 'passed', seeds };
+}
+
+function failed(by: string, detail: string, seeds = 0): Extract<Verdict, { kind: 'failed' }> {
+  return { kind: 'failed', by, detail, seeds, seed: undefined };
+}
+
+function firstLine(text: string): string {
+  return text.trim().split('\n')[0]?.slice(0, 300) ?? '';
+}
+
+/** The last thing that it said. */
+function tail({ stdout, stderr }: Ended): string {
+  const lines = `${stdout}\n${stderr}`.trim().split('\n');
+  return (lines.find((line) => /^\w*Error\b/.test(line)) ?? lines.at(-1) ?? '').slice(0, 300);
+}

@@ -1,0 +1,98 @@
+/** One mutant through its checks, and the unmutated tree through the same: only a difference counts. */
+import { compile, runCheck, runSim, type SeedRange, type Verdict } from './checks.ts';
+import type { CheckName, Group, Mutant } from './mutant.ts';
+import { makeWorkspace, removeWorkspace } from './workspace.ts';
+
+export interface Row {
+  readonly id: string;
+  readonly group: Group;
+  readonly title: string;
+  readonly source: string;
+  readonly caught: boolean;
+  /** "sim: leader completeness", "golden: …"; why not, where it was not caught. */
+  readonly by: string;
+  /** What the check said. */
+  readonly detail: string;
+  /** Simulated until it was caught. */
+  readonly seeds: number;
+  readonly seconds: number;
+}
+
+/** Seeds that the unmutated tree passes before the first hunt. */
+const BASELINE_SEEDS: readonly SeedRange[] = [
+  { length: 'quick', from: 1, count: 30 },
+  { length: 'long', from: 1, count: 1 },
+];
+
+export class Baseline {
+  readonly workspace: string = makeWorkspace(undefined);
+  readonly #seeds = new Map<string, Promise<Verdict>>();
+
+  /** @returns what is red without any mutant, by check; empty: the hunt may begin */
+  async check(checks: ReadonlySet<CheckName>, groups: ReadonlySet<Group>): Promise<string[]> {
+    const why = await compile(this.workspace);
+    if (why !== undefined) return [`it does not compile: ${why}`];
+    const red: string[] = [];
+    for (const check of checks)
+      for (const group of groups) {
+        const verdict =
+          check === 'sim'
+            ? await runSim(BASELINE_SEEDS, this.workspace)
+            : await runCheck(check, group, this.workspace);
+        if (verdict.kind === 'failed') red.push(`${verdict.by}: ${verdict.detail}`);
+        if (verdict.kind === 'invalid') red.push(`${check} does not load: ${verdict.why}`);
+      }
+    return red;
+  }
+
+  /** Whether the unmutated tree passes this very seed; each is run once. */
+  async passes(seed: SeedRange): Promise<boolean> {
+    const key = `${seed.length}/${seed.from}`;
+    const known = this.#seeds.get(key) ?? runSim([seed], this.workspace);
+    this.#seeds.set(key, known);
+    return (await known).kind === 'passed';
+  }
+
+  remove(): void {
+    removeWorkspace(this.workspace);
+  }
+}
+
+/** @throws Error with one line: the mutant does not apply any more (M1) */
+export async function hunt(mutant: Mutant, baseline: Baseline): Promise<Row> {
+  const { id, group, title, source } = mutant;
+  const beganMs = performance.now();
+  const workspace = makeWorkspace(mutant);
+  const row = (caught: boolean, by: string, detail: string, seeds: number): Row => {
+    const seconds = Math.round((performance.now() - beganMs) / 100) / 10;
+    return { id, group, title, source, caught, by, detail, seeds, seconds };
+  };
+  try {
+    const why = await compile(workspace);
+    if (why !== undefined) return row(false, 'invalid: it does not compile', why, 0);
+    let seeds = 0;
+    for (const check of mutant.checks) {
+      const verdict = await runCheck(check, group, workspace);
+      if (verdict.kind === 'invalid')
+        return row(false, `invalid: ${check} does not load`, verdict.why, seeds);
+      seeds += verdict.seeds;
+      if (verdict.kind === 'passed') continue;
+      const { seed } = verdict;
+      if (seed !== undefined && !(await baseline.passes(seed)))
+        return row(
+          false,
+          `invalid: ${seed.length} seed ${seed.from} fails without it`,
+          verdict.detail,
+          seeds,
+        );
+      return row(true, verdict.by, seedNote(seed, verdict.detail), seeds);
+    }
+    return row(false, `survived ${mutant.checks.join(' and ')}`, '', seeds);
+  } finally {
+    removeWorkspace(workspace);
+  }
+}
+
+function seedNote(seed: SeedRange | undefined, detail: string): string {
+  return seed === undefined ? detail : `${seed.length} seed ${seed.from}, ${detail}`;
+}

@@ -1,0 +1,127 @@
+/**
+ * `npm run sim:mutants -- [--json FILE] [--group raft|recovery] [--only ID] [--jobs N] [--list]`: plants each known bug in a copy
+ * of the tree and names the check that catches it. Exit 1 when one survives, 2 when the hunt cannot begin.
+ */
+import { writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { parseArgs } from 'node:util';
+import { mutants } from './catalogue.ts';
+import { killAll } from './child.ts';
+import { hasGolden } from './checks.ts';
+import { Baseline, hunt, type Row } from './hunt.ts';
+import type { CheckName, Mutant } from './mutant.ts';
+import { removeAllWorkspaces } from './workspace.ts';
+
+const MAX_JOBS = 2;
+
+function refuse(why: string): never {
+  process.stderr.write(`sim:mutants: ${why}\n`);
+  process.exit(2);
+}
+
+function parse(): { json: string | undefined; jobs: number; list: boolean; chosen: readonly Mutant[] } {
+  let values;
+  try {
+    ({ values } = parseArgs({
+      options: {
+        json: { type: 'string' },
+        group: { type: 'string' },
+        only: { type: 'string', multiple: true },
+        jobs: { type: 'string' },
+        list: { type: 'boolean', default: false },
+      },
+    }));
+  } catch (error) {
+    return refuse((error as Error).message);
+  }
+  const { json, group, only, list } = values;
+  const jobs = values.jobs === undefined ? availableParallelism() : Number(values.jobs);
+  if (!Number.isInteger(jobs) || jobs < 1)
+    return refuse(`--jobs: ${values.jobs ?? ''} is not a number of jobs`);
+  if (group !== undefined && !mutants.some((mutant) => mutant.group === group))
+    return refuse(`--group: there is no group ${group}`);
+  const unknown = only?.find((id) => mutants.every((mutant) => mutant.id !== id));
+  if (unknown !== undefined) return refuse(`--only: there is no mutant ${unknown}; --list names them`);
+  const chosen = mutants.filter(
+    (mutant) => (group === undefined || mutant.group === group) && (only?.includes(mutant.id) ?? true),
+  );
+  return { json, jobs: Math.min(jobs, MAX_JOBS), list, chosen };
+}
+
+function say(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
+function printTable(rows: readonly Row[]): void {
+  const cells = rows.map(({ id, source, caught, by, seeds, seconds }) => [
+    id,
+    source,
+    caught ? 'caught' : 'NOT CAUGHT',
+    by,
+    String(seeds),
+    seconds.toFixed(1),
+  ]);
+  const all = [['mutant', 'source', '', 'by', 'seeds', 'seconds'], ...cells];
+  const widths = all[0]?.map((_, i) => Math.max(...all.map((line) => line[i]?.length ?? 0))) ?? [];
+  for (const line of all)
+    process.stdout.write(
+      `${line
+        .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+        .join('  ')
+        .trimEnd()}\n`,
+    );
+}
+
+async function huntAll(chosen: readonly Mutant[], jobs: number, baseline: Baseline): Promise<Row[]> {
+  const rows: Row[] = [];
+  const left = [...chosen];
+  const work = async (): Promise<void> => {
+    for (let next = left.shift(); next !== undefined; next = left.shift()) {
+      const row = await hunt(next, baseline);
+      rows.push(row);
+      const seeds = row.seeds > 0 ? `, ${row.seeds} seeds` : '';
+      const what = `${row.caught ? 'caught' : 'NOT CAUGHT'} (${row.by}${seeds}, ${row.seconds} s)`;
+      say(`  ${String(rows.length).padStart(3)} of ${chosen.length}  ${row.id}: ${what}`);
+    }
+  };
+  await Promise.all(Array.from({ length: jobs }, work));
+  const order = new Map(chosen.map(({ id }, i) => [id, i]));
+  return rows.sort((a, b) => (order.get(a.id) ?? 0) - (order.get(b.id) ?? 0));
+}
+
+async function main(): Promise<number> {
+  const { json, jobs, list, chosen } = parse();
+  if (list) {
+    for (const { id, group, source, title, checks } of chosen)
+      process.stdout.write(`${group}  ${id}  (${source}; ${checks.join(', ')})\n    ${title}\n`);
+    return 0;
+  }
+  const beganMs = performance.now();
+  const baseline = new Baseline();
+  say('the tree as it is must pass first …');
+  if (!hasGolden()) say('there are no golden dialogues: the simulator alone is asked');
+  const checks = new Set<CheckName>(chosen.flatMap((mutant) => mutant.checks));
+  const red = await baseline.check(checks, new Set(chosen.map(({ group }) => group)));
+  if (red.length > 0) return refuse(`the tree fails without any mutant: ${red[0] ?? ''}`);
+  const rows = await huntAll(chosen, jobs, baseline);
+  printTable(rows);
+  const caught = rows.filter((row) => row.caught).length;
+  const wallSeconds = Math.round((performance.now() - beganMs) / 100) / 10;
+  process.stdout.write(`${caught} of ${rows.length} caught in ${wallSeconds} s\n`);
+  if (json !== undefined)
+    writeFileSync(json, `${JSON.stringify({ mutants: rows.length, caught, wallSeconds, rows }, null, 2)}\n`);
+  return caught === rows.length ? 0 : 1;
+}
+
+process.on('exit', () => {
+  killAll();
+  removeAllWorkspaces();
+});
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
+try {
+  process.exitCode = await main();
+} catch (error) {
+  process.stderr.write(`sim:mutants: ${(error as Error).message}\n`);
+  process.exitCode = 2;
+  process.exit();
+}

@@ -1,0 +1,21 @@
+/** Which promise of the simulator a violation speaks of: the text that oracles write, without its particulars. */
+
+const NAMED =
+  /^(?:R\d|FENCE|LIN|[a-z][a-z -]+ safety|log matching|leader completeness|durable majority)(?=:)/;
+
+const DESCRIBED: readonly (readonly [RegExp, string])[] = [
+  [/is not on its disk|has \d+ on its disk/, 'persist before reply'],
+  [/votes for .* and for/, 'one vote a term'],
+  [/stored term goes from|comes back in term/, 'no regression of the term'],
+  [/answered a request sent after version/, 'confirmed version'],
+  [/not settled|no leader \d+ ms after the start/, 'liveness'],
+  [/cannot go on: (?!the disk)/, 'assertion'],
+  [/does not start/, 'restart'],
+  [/the run ended/, 'exception'],
+];
+
+/** @param violation as the simulator prints it, "12.345: what happened" */
+export function oracleOf(violation: string): string {
+  const text = violation.replace(/^[\d.]+: /, '');
+  return NAMED.exec(text)?.[0] ?? DESCRIBED.find(([pattern]) => pattern.test(text))?.[1] ?? text.slice(0, 60);
+}

@@ -1,0 +1,170 @@
+/** Bugs between the core and the disk: what is written, when it is believed, and what a restart makes of it. */
+import type { Mutant } from '../mutant.ts';
+
+const DRIVER = 'src/control-plane/raft-driver.ts';
+const STATE = 'src/core/raft/state.ts';
+const LOG_FILE = 'src/adapters/log-file/log-file.ts';
+
+export const storage: readonly Mutant[] = [
+  {
+    id: 'term-and-vote-apart',
+    group: 'raft',
+    title: 'the term is written first and the vote after it: a crash in between forgets the vote',
+    source: 'FAULTS 1, hashicorp/raft#661',
+    edits: [
+      {
+        file: DRIVER,
+        find: '    const saved = this.#ports.store.save(batch);\n',
+        replace: `    const { hardState } = batch;
+    const saved = this.#ports.store.save(
+      hardState === undefined ? batch : { ...batch, hardState: { ...hardState, vote: '' } },
+    );
+    if (hardState !== undefined)
+      void this.#ports.store.save({ hardState, entries: [], snapshot: undefined }).catch(() => undefined);
+`,
+      },
+    ],
+    checks: ['sim', 'golden'],
+  },
+  {
+    id: 'reply-before-vote',
+    group: 'raft',
+    title: 'a vote leaves before it is on the disk',
+    source: 'FAULTS 2, NodeDB#161',
+    edits: [
+      {
+        file: STATE,
+        find: 'const waits = !this.isHardDurable || this.#identityDirty ||',
+        replace: 'const waits = this.#identityDirty ||',
+      },
+    ],
+    checks: ['sim', 'golden'],
+  },
+  {
+    id: 'volatile-vote',
+    group: 'raft',
+    title: 'the vote is not read back after a restart',
+    source: 'FAULTS 3, Dirigent',
+    edits: [
+      {
+        file: DRIVER,
+        find: "          vote: opened.hardState.vote as ReplicaId | '',\n",
+        replace: "          vote: '',\n",
+      },
+    ],
+    checks: ['sim', 'golden'],
+  },
+  {
+    id: 'shutdown-deletes-vote',
+    group: 'raft',
+    title: 'a clean shutdown deletes the vote',
+    source: 'FAULTS 11, nats-io/graft',
+    edits: [
+      {
+        file: DRIVER,
+        find: '    await this.#identityChain.catch(() => undefined);\n',
+        replace: `    await this.#identityChain.catch(() => undefined);
+    const { term, commit } = this.#raft.status();
+    await this.#ports.store
+      .save({ hardState: { term, vote: '', commit }, entries: [], snapshot: undefined })
+      .catch(() => undefined);
+`,
+      },
+    ],
+    checks: ['sim'],
+  },
+  {
+    id: 'applied-index-apart',
+    group: 'raft',
+    title: 'a snapshot says an index that its data has not reached',
+    source: 'FAULTS 13, etcd 3.5',
+    edits: [
+      {
+        file: DRIVER,
+        find: '      data: encodeMetadataSnapshot(this.#state.snapshot()),\n    };',
+        replace: `      data: this.#dataOfSnapshot,
+    };
+    this.#dataOfSnapshot = encodeMetadataSnapshot(this.#state.snapshot());`,
+      },
+      {
+        file: DRIVER,
+        find: '  #compacting = false;\n  readonly',
+        replace: `  #compacting = false;
+  #dataOfSnapshot: Uint8Array = encodeMetadataSnapshot(new MetadataState().snapshot());
+  readonly`,
+      },
+    ],
+    checks: ['sim'],
+  },
+  {
+    id: 'fsync-not-awaited',
+    group: 'raft',
+    title: 'a ticket counts as durable before its fsync has returned',
+    source: 'own',
+    edits: [
+      {
+        file: DRIVER,
+        find: 'Promise.all([saved, identityDone]).then(',
+        replace: 'saved.catch(() => undefined);\n    Promise.all([identityDone]).then(',
+      },
+    ],
+    checks: ['sim'],
+  },
+  {
+    id: 'unknown-command-skipped',
+    group: 'raft',
+    title: 'a command that cannot be decoded is skipped, and the states of two versions part',
+    source: 'own',
+    edits: [
+      {
+        file: DRIVER,
+        find: `      this.#raft.storageFailed();
+      this.#fatal(error);
+      return;
+`,
+        replace: `      this.#ports.logger.warn({ error: explain(error) }, 'skipped');
+      command = { kind: 'no-op' };
+`,
+      },
+    ],
+    checks: ['sim'],
+  },
+  {
+    id: 'failed-disk-used-on',
+    group: 'raft',
+    title: 'a log file whose write failed once is written to again',
+    source: 'own',
+    edits: [
+      {
+        file: LOG_FILE,
+        find: "      this.#failed = new BatonError('io', 'the log store failed and writes nothing more', { cause });\n      throw this.#failed;",
+        replace: "      throw new BatonError('io', 'the log store failed', { cause });",
+      },
+    ],
+    checks: ['tests'],
+  },
+  {
+    id: 'same-hard-slot',
+    group: 'raft',
+    title: 'term and vote are written over themselves: torn once, they are gone',
+    source: 'own',
+    edits: [
+      { file: LOG_FILE, find: '    const slot = 1 - this.#hardTurn;\n', replace: '    const slot = 0;\n' },
+    ],
+    checks: ['tests'],
+  },
+  {
+    id: 'damage-taken-for-torn',
+    group: 'raft',
+    title: 'a damaged record is cut off like a torn one, and what was acknowledged after it is gone',
+    source: 'own',
+    edits: [
+      {
+        file: LOG_FILE,
+        find: "      if (scan.state === 'damaged' || (scan.state === 'torn' && !isLast)) return `log-${segment}`;\n",
+        replace: "      if (scan.state !== 'whole' && !isLast) return `log-${segment}`;\n",
+      },
+    ],
+    checks: ['tests'],
+  },
+];
