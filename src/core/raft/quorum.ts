@@ -10,6 +10,8 @@ import { serveConfirmedReads } from './reads.ts';
 import { becomeFollower } from './roles.ts';
 import type { RaftState } from './state.ts';
 
+const MAX_ROUND_STARTS = 256;
+
 export function tickLeader(s: RaftState): void {
   if (s.config.members.length === 1) s.quorumContactMs = s.nowMs;
   if (s.nowMs - s.quorumContactMs > s.config.electionTimeoutMs) return becomeFollower(s, s.term, '');
@@ -19,8 +21,9 @@ export function tickLeader(s: RaftState): void {
 
 export function beginRound(s: RaftState): void {
   s.round++;
-  s.roundStarts.push({ round: s.round, startMs: s.nowMs });
-  if (s.roundStarts.length > 256) s.roundStarts.shift();
+  // Full: the oldest are kept, because they are confirmed first. A leader that begins rounds faster than they are answered
+  // would forget each start before its echo, and step down while everybody follows it.
+  if (s.roundStarts.length < MAX_ROUND_STARTS) s.roundStarts.push({ round: s.round, startMs: s.nowMs });
   confirmRounds(s);
 }
 
