@@ -102,8 +102,10 @@ export class GrpcServer {
     const authorization = metadata.get('authorization')[0];
     const text = typeof authorization === 'string' ? authorization : undefined;
     demandApi(text, this.#options.tokens);
-    const fromReplica = sameSecret((text ?? '').replace(/^bearer /i, ''), this.#options.tokens.replica);
-    return { forwarded: fromReplica && metadata.get(FORWARDED).length > 0 };
+    const forwarded =
+      metadata.get(FORWARDED).length > 0 &&
+      sameSecret((text ?? '').replace(/^bearer /i, ''), this.#options.tokens.replica);
+    return { forwarded };
   }
 
   async #unary(

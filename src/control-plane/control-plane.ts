@@ -240,9 +240,9 @@ export class ControlPlane implements ControlPlaneBackend {
         hint: 'upload it first; artifacts that no function names go after an hour',
       });
     }
-    const isRetry = await this.#refuseEarly(request);
-    const trial =
-      request.trial && !isRetry ? await this.#trial(leadership, spec) : { sandbox: undefined, skipped: '' };
+    // Without a trial there is nothing to spare: the state machine alone decides, and no read round is paid for.
+    const wantsTrial = request.trial && !(await this.#refuseEarly(request));
+    const trial = wantsTrial ? await this.#trial(leadership, spec) : { sandbox: undefined, skipped: '' };
     let outcome: MetadataOutcome;
     try {
       outcome = await this.#propose({ kind: 'put-function', requestId, spec, ifGeneration });
