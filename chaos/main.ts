@@ -1,0 +1,73 @@
+/**
+ * `npm run chaos -- --scenario NAME [--kills N] [--seed N] [--dir DIR] [--json FILE] [--report DIR]`: faults on a cluster of real
+ * processes. Exit codes: 0 everything held, 1 something did not or the run broke, 2 wrong usage, 130 interrupted.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { explain, isBatonError } from '../src/lib/errors.ts';
+import { parseOptions, type ChaosOptions } from './options.ts';
+import { run, type RunResult } from './runner.ts';
+import type { Scenario } from './scenario.ts';
+import { metadata } from './scenarios/metadata.ts';
+
+const scenarios: readonly Scenario[] = [metadata];
+
+async function main(): Promise<number> {
+  const drawn = Math.floor(Math.random() * 1_000_000);
+  const names = scenarios.map(({ name }) => name);
+  const options = parseOptions(process.argv.slice(2), names, drawn);
+  const scenario = scenarios.find(({ name }) => name === options.scenario);
+  if (scenario === undefined) return 2;
+  process.stdout.write(`chaos: ${scenario.name}: ${scenario.about}; seed ${options.seed}\n`);
+  const interruption = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => interruption.abort());
+  const result = await run(scenario, options, interruption.signal, progressTo(process.stderr));
+  process.stderr.write('\n');
+  tell(result);
+  write(result, options);
+  return result.ok ? 0 : 1;
+}
+
+/** One line that is written over at a terminal, lines elsewhere. */
+function progressTo(stream: NodeJS.WriteStream): (line: string) => void {
+  const beganMs = performance.now();
+  return (line) => {
+    const seconds = ((performance.now() - beganMs) / 1_000).toFixed(0).padStart(4);
+    stream.write(stream.isTTY ? `\r${seconds} s  ${line}\u001B[K` : `${seconds} s  ${line}\n`);
+  };
+}
+
+function tell(result: RunResult): void {
+  const { operations, kills, leaderChanges, faults, latencyMs, verdicts, wallSeconds } = result;
+  const lines = [
+    `${operations} operations, ${kills} kills, ${leaderChanges} leader changes in ${wallSeconds} s; faults ${JSON.stringify(faults)}`,
+    `${result.retriedOperations} retried, ${result.unknownOutcomes} of unknown outcome; calls without an outcome ${JSON.stringify(result.failedCalls)}`,
+    ...Object.entries(latencyMs).map(([kind, { n, p50, p99, max }]) => {
+      return `${kind}: ${n} in p50 ${p50}, p99 ${p99}, max ${max} ms, retries included`;
+    }),
+    ...Object.entries(verdicts).map(([name, { ok, what }]) => `${ok ? '✓' : '✗'} ${name}: ${what}`),
+  ];
+  process.stdout.write(`${lines.join('\n')}\n`);
+  if (result.keptIn !== undefined) process.stdout.write(`logs and disks are in ${result.keptIn}\n`);
+}
+
+function write({ pictures, ...result }: RunResult, { json, report }: ChaosOptions): void {
+  const folder = resolve(report ?? (json === undefined ? '.' : dirname(json)));
+  if (pictures.size > 0) mkdirSync(folder, { recursive: true });
+  const drawn = [...pictures].map(([name, svg]) => {
+    const path = join(folder, `chaos-${result.scenario}-${result.seed}-${name}.svg`);
+    writeFileSync(path, svg);
+    process.stdout.write(`drawn in ${path}\n`);
+    return path;
+  });
+  if (json !== undefined) writeFileSync(json, `${JSON.stringify({ ...result, pictures: drawn }, null, 2)}\n`);
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  const hint = isBatonError(error) && error.hint !== undefined ? ` — ${error.hint}` : '';
+  process.stderr.write(`\nchaos: ${explain(error)}${hint}\n`);
+  const isUsage = isBatonError(error) && typeof error.fields['path'] === 'string';
+  process.exitCode = isBatonError(error, 'canceled') ? 130 : isUsage ? 2 : 1;
+}
