@@ -2,7 +2,7 @@
  * Which faults strike whom and when: drawn from the seed before anything runs, carried out one after the other, so that no more
  * than a minority is ever down or without a vote. Each must show that it happened.
  */
-import { explain } from '../src/lib/errors.ts';
+import { explain, isBatonError } from '../src/lib/errors.ts';
 import type { Prng } from '../src/lib/prng.ts';
 import { flipByte, wipeDisk } from './faults/disk.ts';
 import { fillDisk } from './faults/full-disk.ts';
@@ -92,6 +92,7 @@ export class Nemesis {
       const [atMs, tookMs] = [began - this.#beganMs, now - began].map(Math.round) as [number, number];
       this.strikes.push({ atMs, kind: act.kind, victim, wasLeader: victim === leader, tookMs, proof });
     } catch (cause) {
+      if (isBatonError(cause, 'canceled')) throw cause;
       throw new Error(`${act.kind} of ${victim}: ${explain(cause)}`, { cause });
     }
     if (act.kind === 'kill') await pause(act.calmMs, stage.signal);

@@ -60,7 +60,7 @@ function parse(argv: readonly string[]): Readonly<Record<string, string | undefi
     });
     return values;
   } catch (error) {
-    const [line = ''] = error instanceof Error ? error.message.split('. ') : [];
+    const [line = ''] = error instanceof Error ? error.message.split(/\. |\n/) : [];
     throw wrong('flags', line, USAGE);
   }
 }

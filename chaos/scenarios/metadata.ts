@@ -100,6 +100,7 @@ async function judge(world: ScenarioWorld, played: Played): Promise<ScenarioResu
   const hash = await equalHashes(world);
   world.progress(`checking ${history.operations} operations …`);
   const lin = checkHistory(history, `seed ${options.seed}`);
+  const wrong = [misconduct, ...workload.failures, ...unread].filter((what) => what !== '');
   const faults: Record<string, number> = { kill: nemesis.count('kill') };
   for (const kind of ['wipe', 'flip', 'full-disk'] as const) faults[kind] = nemesis.count(kind);
   const isVacuous = observer.leaderChanges === 0 || nemesis.strikes.length < options.kills + planned.length;
@@ -121,8 +122,8 @@ async function judge(world: ScenarioWorld, played: Played): Promise<ScenarioResu
       what: observer.violations.slice(0, 5).join('; ') || 'one leader per term, one state per index',
     },
     conduct: {
-      ok: misconduct === '' && unread.length === 0,
-      what: [misconduct, ...unread].filter(Boolean).join('; ') || 'as it must under every fault',
+      ok: wrong.length === 0,
+      what: wrong.join('; ') || 'as it must under every fault',
     },
     faults: {
       ok: !isVacuous,

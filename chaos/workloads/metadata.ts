@@ -5,6 +5,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import type { ApiClient } from '../../src/api/client.ts';
+import { explain, isBatonError } from '../../src/lib/errors.ts';
 import type { Prng } from '../../src/lib/prng.ts';
 import type { History } from '../histories/history.ts';
 import { until } from '../until.ts';
@@ -50,6 +51,8 @@ export interface WorkloadWorld {
 export class MetadataWorkload {
   /** Calls that were not answered with an outcome, by error code. */
   readonly failedCalls: Map<string, number> = new Map();
+  /** Answers that no client should ever get; each ended its client. */
+  readonly failures: string[] = [];
   /** Operations that were answered after more than one call. */
   retried = 0;
   open = 0;
@@ -76,7 +79,13 @@ export class MetadataWorkload {
   }
 
   start(clients: readonly MetadataClient[], random: Prng): void {
-    this.#loops = clients.map((client) => this.#run(client, random.fork(client.name)));
+    this.#loops = clients.map(async (client) => {
+      try {
+        await this.#run(client, random.fork(client.name));
+      } catch (error) {
+        if (!isBatonError(error, 'canceled')) this.failures.push(`${client.name}: ${explain(error)}`);
+      }
+    });
   }
 
   /** Resolves when the last operation has ended. */
