@@ -13,7 +13,7 @@ import { BatonError } from '../../lib/errors.ts';
 import { digest as parseDigest, type Digest } from '../../lib/ids.ts';
 import { limits } from '../../lib/limits.ts';
 import type { ArtifactStore, StoredArtifact } from '../../ports/artifact-store.ts';
-import { syncFolder } from '../system/durable-file.ts';
+import { nodeFiles } from '../system/node-files.ts';
 
 export class FileArtifactStore implements ArtifactStore {
   readonly #directory: string;
@@ -41,7 +41,7 @@ export class FileArtifactStore implements ArtifactStore {
         });
       }
       await rename(temporary, this.#path(digest));
-      await syncFolder(this.#directory);
+      await nodeFiles.syncFolder(this.#directory);
       return { digest, bytes, touchedMs: statSync(this.#path(digest)).mtimeMs };
     } catch (error) {
       await rm(temporary, { force: true });

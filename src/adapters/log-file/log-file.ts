@@ -2,22 +2,25 @@
  * A replica's Raft state in files.
  *
  *   identity        who this directory belongs to
- *   hard-0, hard-1  term and vote, written in turn, so that one is always whole
+ *   hard-0, hard-1  term and vote, the same in both
  *   snapshot        the state at one index
  *   log-<n>         segments of chained records (records.ts); a record replaces everything from its first index on
+ *   mark            how much of which segment was durable when that was said last; written behind, never synced
  *
  *   F1  `save` resolves only after fdatasync of everything in the batch, in the order of the calls;
- *   F2  term and vote are durable before any entry of that term is;
+ *   F2  term and vote are durable before any entry of that term is, in two slots one after the other: no crash and no single
+ *       damage takes both;
  *   F3  after one failed write or fsync nothing is written any more: the state of the page cache is unknown;
  *   F4  a torn tail of the last segment is cut, anything else that fails its checksum is reported as damage, and the files
- *       of a damaged directory are kept aside, never edited.
+ *       of a damaged directory are kept aside, never edited;
+ *   F5  a log that is shorter than its mark was cut after it was acknowledged: damage, not a torn tail;
+ *   F6  what a process that was killed left in the page cache is made durable before anything is promised from it.
  */
-import { existsSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
-import { mkdir, open, rm, truncate, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { assert } from '../../lib/assert.ts';
 import { BatonError } from '../../lib/errors.ts';
 import { clusterId, replicaId } from '../../lib/ids.ts';
+import type { Files, OpenFile } from '../../ports/files.ts';
 import type {
   HardState,
   LogStore,
@@ -28,10 +31,11 @@ import type {
   StoreIdentity,
 } from '../../ports/log-store.ts';
 import * as wire from '../../wire/gen/baton/v1/raft.ts';
-import { readIfThere, syncFolder, writeDurably } from '../system/durable-file.ts';
-import { lockDirectory } from './lock.ts';
+import { writeDurably } from '../system/durable-file.ts';
+import { nodeFiles } from '../system/node-files.ts';
 import { chainSeed, encodeRecord, scanSegment, seal, unseal } from './records.ts';
 
+const SLOTS = ['hard-0', 'hard-1'] as const;
 const SEGMENT_BYTES = 8 * 1024 * 1024;
 
 interface Pending {
@@ -42,14 +46,15 @@ interface Pending {
 
 export class FileLogStore implements LogStore {
   readonly #directory: string;
+  readonly #files: Files;
   #unlock: (() => void) | undefined;
-  #file: FileHandle | undefined;
+  #file: OpenFile | undefined;
+  #mark: OpenFile | undefined;
   #segment = 0;
   #segmentBytes = 0;
   /** Of the record that the segment begins with: everything that was kept. */
   #keptBytes = 0;
   #chain = 0;
-  #hardTurn = 0;
   #hardSeq = 0;
   #hard: HardState = { term: 0, vote: '', commit: 0 };
   #entries: StoredEntry[] = [];
@@ -59,16 +64,25 @@ export class FileLogStore implements LogStore {
   #draining = false;
   #failed: Error | undefined;
 
-  constructor(directory: string) {
+  constructor(directory: string, files: Files = nodeFiles) {
     this.#directory = directory;
+    this.#files = files;
   }
 
   #path(name: string): string {
     return join(this.#directory, name);
   }
 
+  /** Names of the store's own files that are there. */
+  #own(): string[] {
+    return this.#files
+      .list(this.#directory)
+      .filter((name) => /^(identity|hard-[01]|snapshot|mark|log-\d+)$/.test(name));
+  }
+
   #segments(): number[] {
-    return readdirSync(this.#directory)
+    return this.#files
+      .list(this.#directory)
       .map((name) => /^log-(\d+)$/.exec(name)?.[1])
       .filter((text) => text !== undefined)
       .map(Number)
@@ -76,11 +90,9 @@ export class FileLogStore implements LogStore {
   }
 
   async open(): Promise<OpenedStore> {
-    if (!existsSync(this.#directory)) return { kind: 'empty' };
-    this.#unlock ??= lockDirectory(this.#path('lock'));
-    const names = readdirSync(this.#directory).filter((name) =>
-      /^(identity|hard-[01]|snapshot|log-\d+)$/.test(name),
-    );
+    if (!this.#files.exists(this.#directory)) return { kind: 'empty' };
+    this.#unlock ??= this.#files.lock(this.#path('lock'));
+    const names = this.#own();
     if (names.length === 0) return { kind: 'empty' };
     const identity = this.#readIdentity();
     if (identity === undefined) return { kind: 'damaged', what: 'identity' };
@@ -88,6 +100,7 @@ export class FileLogStore implements LogStore {
     if (!this.#readSnapshot()) return { kind: 'damaged', what: 'snapshot' };
     const log = await this.#readSegments();
     if (typeof log === 'string') return { kind: 'damaged', what: log };
+    await this.#guard(() => this.#settle());
     return {
       kind: 'ready',
       identity,
@@ -98,8 +111,15 @@ export class FileLogStore implements LogStore {
     };
   }
 
+  /** F6. The slots are written anew: one of them may be torn, or older. */
+  async #settle(): Promise<void> {
+    await this.#writeHardState(this.#hard);
+    await this.#file?.datasync();
+    await this.#files.syncFolder(this.#directory);
+  }
+
   #readIdentity(): StoreIdentity | undefined {
-    const bytes = readIfThere(this.#path('identity'));
+    const bytes = this.#files.read(this.#path('identity'));
     const content = bytes === undefined ? undefined : unseal(bytes);
     if (content === undefined) return undefined;
     const { cluster, replica, epoch, incarnationMs, voter, votesAboveTerm } =
@@ -114,24 +134,23 @@ export class FileLogStore implements LogStore {
     };
   }
 
-  /** The whole slot with the higher sequence wins; a torn one is the one that was being written and never acknowledged. */
+  /** F2: the whole slot with the higher sequence wins; one that is torn or rotten has its value in the other. */
   #readHardState(): boolean {
-    for (const slot of [0, 1]) {
-      const bytes = readIfThere(this.#path(`hard-${slot}`));
+    for (const slot of SLOTS) {
+      const bytes = this.#files.read(this.#path(slot));
       const content = bytes === undefined ? undefined : unseal(bytes);
       if (content === undefined) continue;
       const seq = Buffer.from(content).readUInt32LE(0);
       if (seq <= this.#hardSeq) continue;
       const { term, vote, commit } = wire.StoredHardState.decode(content.subarray(4));
       this.#hardSeq = seq;
-      this.#hardTurn = slot;
       this.#hard = { term, vote, commit };
     }
     return this.#hardSeq > 0;
   }
 
   #readSnapshot(): boolean {
-    const bytes = readIfThere(this.#path('snapshot'));
+    const bytes = this.#files.read(this.#path('snapshot'));
     if (bytes === undefined) return true;
     const content = unseal(bytes);
     if (content === undefined) return false;
@@ -145,24 +164,26 @@ export class FileLogStore implements LogStore {
   /** Torn bytes that were cut, or what is damaged. */
   async #readSegments(): Promise<number | string> {
     const segments = this.#segments();
+    const mark = this.#readMark();
+    if (mark !== undefined && mark.segment > (segments.at(-1) ?? 0)) return `log-${mark.segment}`;
     let torn = 0;
     for (const [i, segment] of segments.entries()) {
       const isLast = i === segments.length - 1;
-      const bytes = readIfThere(this.#path(`log-${segment}`)) ?? Buffer.alloc(0);
+      const bytes = this.#files.read(this.#path(`log-${segment}`)) ?? Buffer.alloc(0);
       const scan = scanSegment(bytes, segment);
       if (scan.state === 'damaged' || (scan.state === 'torn' && !isLast)) return `log-${segment}`;
       // A segment's first record is durable before anything older is removed: without it there is nothing to begin from.
       if (segments.length === 1 && scan.payloads.length === 0) return `log-${segment}`;
+      if (segment === mark?.segment && scan.goodBytes < mark.bytes) return `log-${segment} (cut)`;
       for (const payload of scan.payloads) this.#replay(wire.StoredEntries.decode(payload));
       if (!isLast) continue;
       torn = bytes.length - scan.goodBytes;
-      if (torn > 0) await truncate(this.#path(`log-${segment}`), scan.goodBytes);
+      if (torn > 0) await this.#files.truncate(this.#path(`log-${segment}`), scan.goodBytes);
       this.#segment = segment;
       this.#segmentBytes = scan.goodBytes;
       this.#keptBytes = scan.payloads[0]?.length ?? 0;
       this.#chain = scan.chain;
-      this.#file = await open(this.#path(`log-${segment}`), 'a');
-      if (torn > 0) await this.#file.sync();
+      this.#file = await this.#files.open(this.#path(`log-${segment}`), 'append');
     }
     const base = this.#snapshot?.index ?? 0;
     // A crash between a leader's snapshot and the log's rewrite left a tail that does not follow from the snapshot.
@@ -175,6 +196,24 @@ export class FileLogStore implements LogStore {
     if (this.#entries.length > 0 && this.#entries[0]?.index !== base + 1)
       return 'log (a gap after the snapshot)';
     return torn;
+  }
+
+  /** F5. Undefined: there is none, or it was torn. */
+  #readMark(): { segment: number; bytes: number } | undefined {
+    const bytes = this.#files.read(this.#path('mark'));
+    const content = bytes === undefined ? undefined : unseal(bytes);
+    if (content === undefined) return undefined;
+    const view = Buffer.from(content);
+    return { segment: view.readUInt32LE(0), bytes: Number(view.readBigUInt64LE(4)) };
+  }
+
+  async #writeMark(): Promise<void> {
+    const view = Buffer.alloc(12);
+    view.writeUInt32LE(this.#segment, 0);
+    view.writeBigUInt64LE(BigInt(this.#segmentBytes), 4);
+    const path = this.#path('mark');
+    this.#mark ??= await this.#files.open(path, this.#files.exists(path) ? 'overwrite' : 'create');
+    await this.#mark.write(seal(view), 0);
   }
 
   #replay(record: wire.StoredEntries): void {
@@ -192,8 +231,8 @@ export class FileLogStore implements LogStore {
   }
 
   async create(identity: StoreIdentity): Promise<void> {
-    mkdirSync(this.#directory, { recursive: true });
-    this.#unlock ??= lockDirectory(this.#path('lock'));
+    this.#files.makeFolder(this.#directory);
+    this.#unlock ??= this.#files.lock(this.#path('lock'));
     await this.#setAside();
     this.#hard = { term: 0, vote: '', commit: 0 };
     this.#hardSeq = 0;
@@ -207,20 +246,17 @@ export class FileLogStore implements LogStore {
 
   /** F4: what was here is evidence. */
   async #setAside(): Promise<void> {
-    await this.#file?.close();
-    this.#file = undefined;
-    const names = readdirSync(this.#directory).filter((name) =>
-      /^(identity|hard-[01]|snapshot|log-\d+)$/.test(name),
-    );
+    await this.#closeFiles();
+    const names = this.#own();
     if (names.length === 0) return;
     const aside = this.#path(`damaged-${Date.now()}`);
-    await mkdir(aside);
-    for (const name of names) renameSync(this.#path(name), join(aside, name));
+    this.#files.makeFolder(aside);
+    for (const name of names) await this.#files.rename(this.#path(name), join(aside, name));
   }
 
   async setIdentity(identity: StoreIdentity): Promise<void> {
     await this.#guard(() =>
-      writeDurably(this.#path('identity'), seal(wire.StoredIdentity.encode(identity).finish())),
+      writeDurably(this.#path('identity'), seal(wire.StoredIdentity.encode(identity).finish()), this.#files),
     );
   }
 
@@ -243,6 +279,7 @@ export class FileLogStore implements LogStore {
       try {
         await this.#guard(() => this.#write(group.map(({ batch }) => batch)));
         for (const { resolve } of group) resolve();
+        await this.#guard(() => this.#writeMark());
       } catch (error) {
         for (const { reject } of [...group, ...this.#queue]) reject(error as Error);
         this.#queue = [];
@@ -263,84 +300,97 @@ export class FileLogStore implements LogStore {
 
   async #write(batches: readonly SaveBatch[]): Promise<void> {
     let dirty = false;
+    // One write for all of them: a record each, so that a torn one costs nothing that came before it.
+    const records: Buffer[] = [];
+    const writeRecords = async (): Promise<void> => {
+      if (records.length > 0) await this.#writeOut(Buffer.concat(records.splice(0)));
+    };
     for (const { hardState, entries, snapshot } of batches) {
       if (
         hardState !== undefined &&
         (hardState.term !== this.#hard.term || hardState.vote !== this.#hard.vote)
       ) {
-        // F2. Entries of an earlier batch are flushed by the fdatasync at the end; they are of an older term.
+        // F2. Entries of an earlier batch are written and flushed at the end; they are of an older term.
         await this.#writeHardState(hardState);
       }
       if (hardState !== undefined) this.#hard = hardState;
       if (snapshot !== undefined) {
+        await writeRecords();
         this.#entries = [];
         await this.#replaceLog(snapshot);
         dirty = false;
       }
       if (entries.length > 0) {
-        await this.#append(entries, false);
+        records.push(this.#encode(entries, false));
+        this.#merge(entries);
         dirty = true;
       }
     }
     if (!dirty) return;
+    await writeRecords();
     await this.#file?.datasync();
     // As much again as was kept, so that a long log is not written anew with every batch.
     if (this.#segmentBytes > SEGMENT_BYTES + 2 * this.#keptBytes) await this.#rewriteLog();
   }
 
-  async #append(entries: readonly StoredEntry[], reset: boolean): Promise<void> {
+  /** The next record of the chain; whoever asks for it writes it. */
+  #encode(entries: readonly StoredEntry[], reset: boolean): Buffer {
     const payload = wire.StoredEntries.encode({ entries, commit: this.#hard.commit, reset }).finish();
     const record = encodeRecord(payload, this.#chain);
-    assert(this.#file !== undefined, 'an open store has a segment');
-    await this.#file.writeFile(record.bytes);
     this.#chain = record.chain;
-    this.#segmentBytes += record.bytes.length;
-    if (!reset) this.#merge(entries);
+    return record.bytes;
   }
 
+  async #writeOut(bytes: Buffer): Promise<void> {
+    assert(this.#file !== undefined, 'an open store has a segment');
+    await this.#file.write(bytes);
+    this.#segmentBytes += bytes.length;
+  }
+
+  /** F2: one slot after the other, so that no crash and no single damage takes both. */
   async #writeHardState(hard: HardState): Promise<void> {
-    const slot = 1 - this.#hardTurn;
     const head = Buffer.alloc(4);
     head.writeUInt32LE(this.#hardSeq + 1);
-    const content = Buffer.concat([head, wire.StoredHardState.encode(hard).finish()]);
-    const path = this.#path(`hard-${slot}`);
-    const isNew = !existsSync(path);
-    const file = await open(path, isNew ? 'w' : 'r+');
-    try {
-      await file.write(seal(content), 0, undefined, 0);
-      await file.datasync();
-    } finally {
-      await file.close();
+    const content = seal(Buffer.concat([head, wire.StoredHardState.encode(hard).finish()]));
+    for (const slot of SLOTS) {
+      const path = this.#path(slot);
+      const isNew = !this.#files.exists(path);
+      const file = await this.#files.open(path, isNew ? 'create' : 'overwrite');
+      try {
+        await file.write(content, 0);
+        await file.datasync();
+      } finally {
+        await file.close();
+      }
+      if (isNew) await this.#files.syncFolder(this.#directory);
     }
-    if (isNew) await syncFolder(this.#directory);
     this.#hardSeq++;
-    this.#hardTurn = slot;
   }
 
   async #beginSegment(segment: number): Promise<void> {
     await this.#file?.close();
-    this.#file = await open(this.#path(`log-${segment}`), 'w');
+    this.#file = await this.#files.open(this.#path(`log-${segment}`), 'create');
     this.#segment = segment;
     this.#segmentBytes = 0;
     this.#chain = chainSeed(segment);
-    await this.#append(this.#entries, true);
+    await this.#writeOut(this.#encode(this.#entries, true));
     this.#keptBytes = this.#segmentBytes;
-    await this.#file.sync();
-    await syncFolder(this.#directory);
+    await this.#file.datasync();
+    await this.#files.syncFolder(this.#directory);
   }
 
   /** A fresh segment that begins with everything kept; the older ones go once it is durable. */
   async #rewriteLog(): Promise<void> {
     const old = this.#segments();
     await this.#beginSegment(this.#segment + 1);
-    for (const segment of old) await rm(this.#path(`log-${segment}`));
+    for (const segment of old) await this.#files.remove(this.#path(`log-${segment}`));
   }
 
   async #replaceLog(snapshot: StoredSnapshot): Promise<void> {
     const head = Buffer.alloc(16);
     head.writeBigUInt64LE(BigInt(snapshot.index), 0);
     head.writeBigUInt64LE(BigInt(snapshot.term), 8);
-    await writeDurably(this.#path('snapshot'), seal(Buffer.concat([head, snapshot.data])));
+    await writeDurably(this.#path('snapshot'), seal(Buffer.concat([head, snapshot.data])), this.#files);
     this.#snapshot = snapshot;
     await this.#rewriteLog();
   }
@@ -358,10 +408,16 @@ export class FileLogStore implements LogStore {
     return done;
   }
 
+  async #closeFiles(): Promise<void> {
+    await this.#file?.close();
+    await this.#mark?.close();
+    this.#file = undefined;
+    this.#mark = undefined;
+  }
+
   async close(): Promise<void> {
     await this.#tail;
-    await this.#file?.close();
-    this.#file = undefined;
+    await this.#closeFiles();
     this.#unlock?.();
     this.#unlock = undefined;
   }

@@ -1,32 +1,28 @@
 /** Small files that must be whole after a crash: written beside, fsynced, renamed, and the folder fsynced. */
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
-import { mkdir, open, rename } from 'node:fs/promises';
+import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { BatonError } from '../../lib/errors.ts';
-
-export async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
-}
+import type { Files } from '../../ports/files.ts';
+import { nodeFiles } from './node-files.ts';
 
 /** @throws BatonError `io` */
-export async function writeDurably(path: string, content: Uint8Array | string): Promise<void> {
+export async function writeDurably(
+  path: string,
+  content: Uint8Array | string,
+  files: Files = nodeFiles,
+): Promise<void> {
   const beside = `${path}.tmp`;
   try {
-    await mkdir(dirname(path), { recursive: true });
-    const file = await open(beside, 'w');
+    files.makeFolder(dirname(path));
+    const file = await files.open(beside, 'create');
     try {
-      await file.writeFile(content);
-      await file.sync();
+      await file.write(Buffer.from(content));
+      await file.datasync();
     } finally {
       await file.close();
     }
-    await rename(beside, path);
-    await syncFolder(dirname(path));
+    await files.rename(beside, path);
+    await files.syncFolder(dirname(path));
   } catch (cause) {
     throw new BatonError('io', `cannot write ${path}`, { fields: { path }, cause });
   }
@@ -48,15 +44,5 @@ export function writeDurablySync(path: string, content: string): void {
     fsyncSync(folder);
   } finally {
     closeSync(folder);
-  }
-}
-
-/** Undefined when the file is not there. */
-export function readIfThere(path: string): Buffer | undefined {
-  try {
-    return readFileSync(path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw new BatonError('io', `cannot read ${path}`, { fields: { path }, cause: error });
   }
 }

@@ -2,7 +2,8 @@
 import * as z from 'zod';
 import { BatonError } from '../../lib/errors.ts';
 import type { WorkerState, WorkerStateFile } from '../../ports/worker-state.ts';
-import { readIfThere, writeDurably } from '../system/durable-file.ts';
+import { writeDurably } from '../system/durable-file.ts';
+import { readIfThere } from '../system/node-files.ts';
 
 const whole = z.int().min(0);
 const schema = z.object({

@@ -10,7 +10,7 @@ import { FileLogStore } from '../../../src/adapters/log-file/log-file.ts';
 import { clusterId, replicaId } from '../../../src/lib/ids.ts';
 import type { OpenedStore, StoredEntry, StoreIdentity } from '../../../src/ports/log-store.ts';
 
-const FILES = ['hard-0', 'hard-1', 'identity', 'log-2', 'snapshot'];
+const FILES = ['hard-0', 'hard-1', 'identity', 'log-2', 'mark', 'snapshot'];
 
 const IDENTITY: StoreIdentity = {
   cluster: clusterId('golden'),
@@ -73,6 +73,17 @@ it('is opened with everything that it held, and goes on', async () => {
     entries: [entry(3, 6, 3), entry(4, 7), entry(5, 7, 5, 5), entry(6, 8, 6)],
   });
   await again.close();
+});
+
+it('is read where its slots were written in turn, and no mark was', async () => {
+  mkdirSync(directory);
+  for (const name of FILES.filter((file) => file !== 'mark')) {
+    const kept = name.startsWith('hard-') ? `${name}-in-turn` : name;
+    writeFileSync(join(directory, name), Buffer.from(fixture(kept), 'hex'));
+  }
+  const store = new FileLogStore(directory);
+  expect(plain(await store.open())).toEqual(STATE);
+  await store.close();
 });
 
 it('is still written like that', async () => {

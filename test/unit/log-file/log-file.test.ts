@@ -101,7 +101,13 @@ describe('a directory', () => {
     expect(await open(filesOf(directory))).toBe('term 0 vote , no snapshot, no entries');
     const aside = readdirSync(directory).find((name) => name.startsWith('damaged-')) ?? '';
     expect(readFileSync(join(directory, aside, 'log-1'))).toEqual(damaged);
-    expect(readdirSync(join(directory, aside)).sort()).toEqual(['hard-0', 'hard-1', 'identity', 'log-1']);
+    expect(readdirSync(join(directory, aside)).sort()).toEqual([
+      'hard-0',
+      'hard-1',
+      'identity',
+      'log-1',
+      'mark',
+    ]);
   });
 });
 
@@ -208,15 +214,31 @@ describe('the log after a crash', () => {
     expect(ends.length).toBe(states.length);
   });
 
-  it('at any byte of it is a prefix of what was saved; without its first record it is damaged', async () => {
+  it('at any byte of what was not acknowledged is a prefix of what was saved; without its first record it is damaged', async () => {
+    const unmarked = having(files, 'mark', undefined);
     for (let cut = 0; cut <= log.length; cut++) {
       const whole = ends.filter((end) => end <= cut).length;
-      const opened = await playground.open(having(files, 'log-1', log.subarray(0, cut)));
+      const opened = await playground.open(having(unmarked, 'log-1', log.subarray(0, cut)));
       const torn = opened.kind === 'ready' ? opened.tornBytes : cut;
       expect([said(opened), torn], `cut at ${cut} of ${log.length}`).toEqual([
         whole === 0 ? 'damaged: log-1' : `term 2 vote b, no snapshot, ${states[whole - 1] ?? ''}`,
         cut - (ends[whole - 1] ?? 0),
       ]);
+    }
+  });
+
+  it('cut at any byte of what was acknowledged is damaged: no torn tail is shorter than its mark (F5)', async () => {
+    for (let cut = 0; cut < log.length; cut++)
+      expect(await open(having(files, 'log-1', log.subarray(0, cut))), `cut at ${cut}`).toMatch(
+        /^damaged: log-1/,
+      );
+  });
+
+  it('is what it is without a whole mark, which is written behind', async () => {
+    const mark = bytesOf(files, 'mark');
+    for (let at = 0; at < mark.length; at++) {
+      for (const rotten of [mark.subarray(0, at), flip(mark, at, 0x40)])
+        expect(await open(having(files, 'mark', rotten))).toContain(states.at(-1));
     }
   });
 
@@ -238,8 +260,10 @@ describe('the log after a crash', () => {
   });
 
   it('without its segment is damaged, not empty', async () => {
-    expect(await open(having(files, 'log-1', undefined))).toBe('damaged: log');
-    expect(await open(having(files, 'log-1', Buffer.alloc(0)))).toBe('damaged: log-1');
+    expect(await open(having(files, 'log-1', undefined))).toBe('damaged: log-1');
+    const unmarked = having(files, 'mark', undefined);
+    expect(await open(having(unmarked, 'log-1', undefined))).toBe('damaged: log');
+    expect(await open(having(unmarked, 'log-1', Buffer.alloc(0)))).toBe('damaged: log-1');
   });
 
   it('whose earlier segment is cut short is damaged: only the last one can be torn', async () => {
@@ -252,56 +276,64 @@ describe('the log after a crash', () => {
 });
 
 describe('term and vote after a crash', () => {
+  let before: Files;
   let files: Files;
-  let newest: string;
 
   beforeAll(async () => {
     const { store, directory } = await playground.create();
     await store.save(batch({ hard: hard(1, 'a'), entries: [entry(1, 1)] }));
-    const before = filesOf(directory);
+    before = filesOf(directory);
     await store.save(batch({ hard: hard(2, 'b') }));
     await store.close();
     files = filesOf(directory);
-    newest =
-      ['hard-0', 'hard-1'].find((name) => before.get(name)?.equals(bytesOf(files, name)) === false) ?? '';
   });
 
   it('are the last ones saved', async () => {
     expect(await open(files)).toBe('term 2 vote b, no snapshot, 1@1');
   });
 
-  it('are those before when the write of a slot was torn at any byte, and the torn slot is used next', async () => {
-    const bytes = bytesOf(files, newest);
-    for (let cut = 0; cut < bytes.length; cut++) {
-      // What the slot held before is beneath.
-      const under = Buffer.concat([bytes.subarray(0, cut), Buffer.alloc(bytes.length - cut, 'x')]);
-      for (const torn of [bytes.subarray(0, cut), under]) {
-        expect(await open(having(files, newest, torn)), `cut at ${cut}`).toBe(
-          'term 1 vote a, no snapshot, 1@1',
+  it('are the last ones saved whichever slot rots, at any byte', async () => {
+    for (const slot of ['hard-0', 'hard-1']) {
+      const bytes = bytesOf(files, slot);
+      for (let at = 0; at < bytes.length; at++)
+        for (const rotten of [flip(bytes, at, 0x10), bytes.subarray(0, at)])
+          expect(await open(having(files, slot, rotten)), `${slot} at ${at}`).toBe(
+            'term 2 vote b, no snapshot, 1@1',
+          );
+    }
+  });
+
+  it('are those before, or those that were being written, when the write was torn at any byte of either slot', async () => {
+    for (const [slot, other] of [
+      ['hard-0', before],
+      ['hard-1', files],
+    ] as const) {
+      const bytes = bytesOf(files, slot);
+      for (let cut = 0; cut < bytes.length; cut++) {
+        // What the slot held before is beneath.
+        const under = Buffer.concat([bytes.subarray(0, cut), bytesOf(before, slot).subarray(cut)]);
+        const otherSlot = slot === 'hard-0' ? 'hard-1' : 'hard-0';
+        const torn = having(having(files, slot, under), otherSlot, bytesOf(other, otherSlot));
+        expect(await open(torn), `${slot} cut at ${cut}`).toBe(
+          slot === 'hard-0' ? 'term 1 vote a, no snapshot, 1@1' : 'term 2 vote b, no snapshot, 1@1',
         );
       }
     }
-    const directory = playground.place(having(files, newest, bytes.subarray(0, 5)));
-    const store = new FileLogStore(directory);
-    await store.open();
-    await store.save(batch({ hard: hard(3, 'c') }));
-    await store.close();
-    const after = filesOf(directory);
-    expect(await open(after)).toBe('term 3 vote c, no snapshot, 1@1');
-    expect(await open(having(after, newest, undefined)), 'the other slot was not touched').toBe(
-      'term 1 vote a, no snapshot, 1@1',
-    );
   });
 
-  it('do not change when the older slot rots', async () => {
-    const older = newest === 'hard-0' ? 'hard-1' : 'hard-0';
-    const bytes = bytesOf(files, older);
-    for (let at = 0; at < bytes.length; at++) {
-      expect(await open(having(files, older, flip(bytes, at, 0x10)))).toBe('term 2 vote b, no snapshot, 1@1');
+  it('are in both slots again once the directory was opened', async () => {
+    for (const slot of ['hard-0', 'hard-1']) {
+      const directory = playground.place(having(files, slot, bytesOf(before, slot)));
+      const store = new FileLogStore(directory);
+      await store.open();
+      await store.close();
+      const after = filesOf(directory);
+      for (const lost of ['hard-0', 'hard-1'])
+        expect(await open(having(after, lost, undefined))).toBe('term 2 vote b, no snapshot, 1@1');
     }
   });
 
-  it('are damaged when both slots are, and when the log is of a later term than the slot that is left', async () => {
+  it('are damaged when both slots are, and when the log is of a later term than they', async () => {
     const none = having(having(files, 'hard-0', undefined), 'hard-1', Buffer.from('rubbish'));
     expect(await open(none)).toBe('damaged: hard-0 and hard-1');
     const directory = playground.place(files);
@@ -310,9 +342,13 @@ describe('term and vote after a crash', () => {
     await store.save(batch({ hard: hard(3, 'c'), entries: [entry(2, 3)] }));
     await store.close();
     const later = filesOf(directory);
-    const lost = newest === 'hard-0' ? 'hard-1' : 'hard-0';
     expect(await open(later)).toBe('term 3 vote c, no snapshot, 1@1 2@3');
-    expect(await open(having(later, lost, Buffer.alloc(40)))).toBe('damaged: hard-0 and hard-1');
+    const older = having(
+      having(later, 'hard-0', bytesOf(files, 'hard-0')),
+      'hard-1',
+      bytesOf(files, 'hard-1'),
+    );
+    expect(await open(older)).toBe('damaged: hard-0 and hard-1');
   });
 });
 
@@ -330,7 +366,7 @@ describe('a snapshot', () => {
   });
 
   it('takes the place of the entries below it', async () => {
-    expect([...after.keys()].sort()).toEqual(['hard-0', 'hard-1', 'identity', 'log-2', 'snapshot']);
+    expect([...after.keys()].sort()).toEqual(['hard-0', 'hard-1', 'identity', 'log-2', 'mark', 'snapshot']);
     expect(await open(before)).toBe('term 1 vote a, no snapshot, 1@1 2@1 3@1 4@1 5@1');
     expect(await open(after)).toBe('term 1 vote a, snapshot 3@1, 4@1 5@1');
     const opened = await playground.open(after);
@@ -398,7 +434,8 @@ describe('a snapshot', () => {
     const installed = filesOf(directory);
     expect(await open(installed)).toBe('term 2 vote , snapshot 4@2, 5@2');
     // Stopped after the rename: entries 4 and 5 of term 1 do not follow from a snapshot of 4 at term 2.
-    const stopped = having(having(installed, 'log-2', undefined), 'log-1', bytesOf(before, 'log-1'));
+    const older = having(having(installed, 'log-2', undefined), 'mark', undefined);
+    const stopped = having(older, 'log-1', bytesOf(before, 'log-1'));
     expect(await open(stopped)).toBe('term 2 vote , snapshot 4@2, no entries');
   });
 });

@@ -10,7 +10,8 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { BatonError } from '../../../lib/errors.ts';
 import type { Clock, Random } from '../../../ports/system.ts';
-import { readIfThere, writeDurablySync } from '../../system/durable-file.ts';
+import { writeDurablySync } from '../../system/durable-file.ts';
+import { readIfThere } from '../../system/node-files.ts';
 
 export const QUARANTINE_MS = 600_000;
 /** The file names whole blocks, so that it is written once for many starts. */
