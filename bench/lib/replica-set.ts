@@ -1,0 +1,103 @@
+/** Three replicas and a NATS server as real processes of a local cluster, with nobody beside them. */
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { down, start, stop, up, type ClusterView } from '../../cluster/local/local-cluster.ts';
+import { getJson } from '../../cluster/local/readiness.ts';
+import { topologyDefaults, type TopologyOptions } from '../../cluster/local/topology.ts';
+import { BatonError } from '../../src/lib/errors.ts';
+
+export interface ReplicaStatus {
+  readonly id: string;
+  readonly role: string;
+  readonly term: number;
+  readonly leader: string;
+}
+
+export interface Leader {
+  readonly id: string;
+  readonly term: number;
+  readonly grpc: string;
+  readonly http: string;
+}
+
+const ELECTION_WAIT_MS = 15_000;
+
+export class ReplicaSet {
+  readonly directory: string;
+  readonly view: ClusterView;
+
+  private constructor(directory: string, view: ClusterView) {
+    this.directory = directory;
+    this.view = view;
+  }
+
+  /** Without data planes and workers unless `topology` asks for them and `keep` says so. */
+  static async open(
+    directory: string,
+    say: (line: string) => void,
+    topology: Partial<TopologyOptions> & { readonly keepAll?: boolean } = {},
+  ): Promise<ReplicaSet> {
+    const { keepAll = false, ...options } = topology;
+    const view = await up(directory, { ...topologyDefaults, dataPlanes: 1, workers: 0, ...options }, say);
+    if (!keepAll)
+      await stop(
+        directory,
+        view.dataPlanes.map(({ id }) => id),
+      );
+    return new ReplicaSet(directory, view);
+  }
+
+  get natsPid(): number {
+    return this.view.nats[0]?.pid ?? 0;
+  }
+
+  configOf(id: string): string {
+    return join(this.directory, id, 'config.json');
+  }
+
+  async statuses(): Promise<readonly ReplicaStatus[]> {
+    const found = await Promise.all(
+      this.view.replicas.map(
+        async ({ http }) => (await getJson(`${http}/v1/replica`, undefined)) as ReplicaStatus,
+      ),
+    );
+    return found.filter((status) => status !== undefined);
+  }
+
+  /** Undefined while nobody says so. */
+  async leaderNow(): Promise<Leader | undefined> {
+    const leading = (await this.statuses())
+      .filter(({ role }) => role === 'leader')
+      .toSorted((a, b) => b.term - a.term)[0];
+    const replica = this.view.replicas.find(({ id }) => id === leading?.id);
+    if (leading === undefined || replica === undefined) return undefined;
+    return { id: leading.id, term: leading.term, grpc: replica.grpc, http: replica.http };
+  }
+
+  /** @throws BatonError `no-leader` */
+  async leader(): Promise<Leader> {
+    const deadline = performance.now() + ELECTION_WAIT_MS;
+    for (;;) {
+      const leader = await this.leaderNow();
+      if (leader !== undefined) return leader;
+      if (performance.now() > deadline)
+        throw new BatonError('no-leader', `no replica leads after ${ELECTION_WAIT_MS / 1_000} s`);
+      await delay(20);
+    }
+  }
+
+  stopReplicas(): Promise<string[]> {
+    return stop(
+      this.directory,
+      this.view.replicas.map(({ id }) => id),
+    );
+  }
+
+  async startAgain(ids: readonly string[]): Promise<void> {
+    await start(this.directory, ids, () => undefined);
+  }
+
+  async close(): Promise<void> {
+    await down(this.directory);
+  }
+}

@@ -1,0 +1,76 @@
+/** One load on three replicas: warmed up, timed, with the CPU of every process; again when the leader changed under it. */
+import { explain, isBatonError } from '../../src/lib/errors.ts';
+import { CpuMeter } from '../lib/machine.ts';
+import type { Bench } from '../lib/program.ts';
+import type { Leader, ReplicaSet } from '../lib/replica-set.ts';
+import type { LoadFigures } from './registrations.ts';
+
+export interface CpuPerOp {
+  readonly leader: number;
+  readonly follower1: number;
+  readonly follower2: number;
+  readonly nats: number;
+  /** The callers' own process; inside the leader there is none. */
+  readonly client: number;
+}
+
+export interface Measured extends LoadFigures {
+  readonly cpuUsPerOpBy: CpuPerOp;
+  /** Attempts thrown away because leadership moved, as it may on a machine that is busy with other work. */
+  readonly repeats: number;
+}
+
+export interface Load {
+  readonly label: string;
+  readonly callers: number;
+  readonly seconds: number;
+  readonly pidOf: (replica: string) => number;
+  /** `series` keeps names and request ids of one stretch apart from another's. */
+  readonly run: (leader: Leader, callers: number, seconds: number, series: string) => Promise<LoadFigures>;
+}
+
+const ATTEMPTS = 4;
+const WARM_UP_SHARE = 1 / 3;
+
+/** @throws BatonError when no attempt came through */
+export async function measure(load: Load, replicas: ReplicaSet, bench: Bench): Promise<Measured> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return {
+        ...(await measureOnce(load, `${load.label}-${attempt}`, replicas, bench)),
+        repeats: attempt - 1,
+      };
+    } catch (error) {
+      if (!isBatonError(error) || attempt === ATTEMPTS || bench.isEnding()) throw error;
+      bench.say(`${load.label}: measured again (${explain(error)})`);
+    }
+  }
+}
+
+async function measureOnce(
+  { label, callers, seconds, pidOf, run }: Load,
+  series: string,
+  replicas: ReplicaSet,
+  bench: Bench,
+): Promise<Omit<Measured, 'repeats'>> {
+  const leader = await replicas.leader();
+  await run(leader, callers, seconds * WARM_UP_SHARE, `${series}-warm`);
+  const [follower1 = '', follower2 = ''] = replicas.view.replicas
+    .map(({ id }) => id)
+    .filter((id) => id !== leader.id);
+  const meter = new CpuMeter({
+    leader: pidOf(leader.id),
+    follower1: pidOf(follower1),
+    follower2: pidOf(follower2),
+    nats: replicas.natsPid,
+    client: process.pid,
+  });
+  const figures = await run(leader, callers, seconds, series);
+  const { perSecond, latency } = figures;
+  const cpuUsPerOpBy = meter.perOperation(latency.n);
+  const cpu = Object.entries(cpuUsPerOpBy).map(([name, us]) => `${name} ${us}`);
+  bench.say(
+    `${label.padEnd(7)} ${perSecond}/s, p50 ${latency.p50} ms, p99 ${latency.p99} ms; µs of CPU each: ${cpu.join(', ')}`,
+  );
+  return { ...figures, cpuUsPerOpBy };
+}

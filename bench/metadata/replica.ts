@@ -1,0 +1,114 @@
+/**
+ * One replica with a load generator in its own process: the roles, adapters and configuration file of `baton control-plane`,
+ * and registrations handed to the leader's service layer directly, so that what they cost without gRPC is seen.
+ * Started with `fork`; ends when its parent does.
+ */
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { FileArtifactStore } from '../../src/adapters/artifact-file/artifact-file.ts';
+import { artifactHttp } from '../../src/adapters/artifact-http/artifact-http.ts';
+import { FileLogStore } from '../../src/adapters/log-file/log-file.ts';
+import { natsBus } from '../../src/adapters/nats/nats-bus.ts';
+import { systemClock } from '../../src/adapters/system/clock.ts';
+import { systemLogger } from '../../src/adapters/system/logger.ts';
+import { systemNonce, systemRandom } from '../../src/adapters/system/random.ts';
+import { parseFunctionDocument } from '../../src/api/spec.ts';
+import { logDirectory, serveReplica } from '../../src/bin/processes/control-plane.ts';
+import { loadControlPlaneFile } from '../../src/config/control-plane.ts';
+import { controlPlaneDefaults } from '../../src/control-plane/config.ts';
+import type { ControlPlane } from '../../src/control-plane/control-plane.ts';
+import { BatonError, explain } from '../../src/lib/errors.ts';
+import { functionName } from '../../src/lib/ids.ts';
+import { registrations, runLoad, type LoadFigures, type Registration } from './registrations.ts';
+
+export interface LoadOrder {
+  readonly callers: number;
+  readonly seconds: number;
+  readonly series: string;
+}
+
+export type LoadReport = { readonly figures: LoadFigures } | { readonly error: string };
+
+/** A commit index is good as the base of request ids for a while: it is read again after as many registrations. */
+const READ_BASE_EVERY = 1_000;
+const LEAD_WAIT_MS = 2_000;
+
+function end(error: Error): void {
+  process.stderr.write(`${explain(error)}\n`);
+  process.exit(1);
+}
+
+async function open(path: string): Promise<ControlPlane> {
+  const file = loadControlPlaneFile(path);
+  const { cluster, replica, members, nats, raft, leader } = file;
+  const logger = systemLogger('warn', { component: 'control-plane', id: replica });
+  const { servers, user, password, system } = nats;
+  const { controlPlane } = await serveReplica(
+    {
+      ...controlPlaneDefaults,
+      cluster,
+      replica,
+      members: members.map(({ id, grpc, http }) => ({ id, grpc, http: `http://${http}` })),
+      electionTimeoutMs: raft.electionTimeoutMs,
+      heartbeatMs: raft.heartbeatMs,
+      ...leader,
+    },
+    {
+      file,
+      logger,
+      ports: {
+        clock: systemClock,
+        random: systemRandom(),
+        raftBus: natsBus({ servers, user, password, system, name: `${replica} raft` }, systemClock, logger),
+        bus: natsBus({ servers, user, password, system: undefined, name: replica }, systemClock, logger),
+        store: new FileLogStore(logDirectory(file.dataDir)),
+        artifacts: new FileArtifactStore(join(file.dataDir, 'artifacts')),
+        peers: artifactHttp(file.tokens.replica),
+        logger,
+        nonce: systemNonce(),
+        onFatal: end,
+      },
+    },
+  );
+  return controlPlane;
+}
+
+/** Elected is not enough: the no-op of the term must be applied. @throws BatonError `no-leader` */
+async function untilLeading(controlPlane: ControlPlane): Promise<void> {
+  const deadline = performance.now() + LEAD_WAIT_MS;
+  while (controlPlane.leader().kind !== 'self') {
+    if (performance.now() > deadline) throw new BatonError('no-leader', 'this replica does not lead');
+    await delay(5);
+  }
+}
+
+/** @throws BatonError when a registration is refused */
+async function loadFrom(controlPlane: ControlPlane, order: LoadOrder): Promise<LoadFigures> {
+  await untilLeading(controlPlane);
+  let base = 0;
+  let sent = 0;
+  const source = registrations(order.series);
+  const template = parseFunctionDocument(source.next().value);
+  const register = async ({ name }: Registration): Promise<void> => {
+    if (sent++ % READ_BASE_EVERY === 0) base = controlPlane.raft().commit;
+    await controlPlane.put({
+      spec: { ...template, name: functionName(name) },
+      requestId: { base, nonce: `${order.series}-${sent}` },
+      ifGeneration: undefined,
+      trial: false,
+    });
+  };
+  return runLoad(order.callers, order.seconds, register, source);
+}
+
+process.on('uncaughtException', end);
+process.on('disconnect', () => process.exit(0));
+// Ctrl-C reaches the whole process group: the parent hears it too, and ends this one in its turn.
+process.on('SIGINT', () => undefined);
+const controlPlane = await open(process.argv[2] ?? '');
+process.on('message', (order: LoadOrder) => {
+  void loadFrom(controlPlane, order).then(
+    (figures) => process.send?.({ figures } satisfies LoadReport),
+    (error: unknown) => process.send?.({ error: explain(error) } satisfies LoadReport),
+  );
+});

@@ -1,0 +1,105 @@
+/** One round: a cluster of its own; one caller and 64 callers through gRPC, then load inside the leader. */
+import { join } from 'node:path';
+import { ApiClient } from '../../src/api/client.ts';
+import { measureFdatasync, type FdatasyncFigures } from '../lib/fdatasync.ts';
+import type { Distribution } from '../lib/figures.ts';
+import { loadAverage } from '../lib/machine.ts';
+import type { Bench } from '../lib/program.ts';
+import { ReplicaSet, type Leader } from '../lib/replica-set.ts';
+import { Generators } from './generators.ts';
+import { measure, type Load, type Measured } from './measure.ts';
+import { ARTIFACT, ARTIFACT_DIGEST, registrations, runLoad, type LoadFigures } from './registrations.ts';
+
+export interface Options {
+  /** Of each measurement; a third of it again warms up before. */
+  readonly seconds: number;
+  /** Registrations under way at once inside the leader. */
+  readonly inside: number;
+  readonly profileDirectory: string | undefined;
+}
+
+export interface Round {
+  readonly round: number;
+  readonly loadAverage: number;
+  readonly fdatasync: FdatasyncFigures;
+  readonly one: Distribution;
+  readonly grpc64: Measured;
+  readonly leader: Measured;
+}
+
+const GRPC_CALLERS = 64;
+const CALL_TIMEOUT_MS = 20_000;
+
+export async function measureRound(round: number, options: Options, bench: Bench): Promise<Round> {
+  const load = loadAverage();
+  const replicas = await ReplicaSet.open(join(bench.directory, `round-${round}`), () => undefined);
+  bench.atEnd(() => replicas.close());
+  const fdatasync = measureFdatasync(bench.directory, Math.min(2, options.seconds));
+  const { perSecond, p50, p99 } = fdatasync;
+  bench.say(`fdatasync ${perSecond}/s, p50 ${p50} ms, p99 ${p99} ms; load average ${load}`);
+  // Profiled processes are ours from the start: the cluster's own take no flags.
+  const early = options.profileDirectory === undefined ? undefined : await takeOver(replicas, options, bench);
+  const { one, grpc64 } = await throughGrpc(replicas, early, options.seconds, bench);
+  const generators = early ?? (await takeOver(replicas, options, bench));
+  const leader = await measure(insideLeader(generators, options), replicas, bench);
+  await generators.close();
+  await replicas.close();
+  return { round, loadAverage: load, fdatasync, one, grpc64, leader };
+}
+
+async function takeOver(replicas: ReplicaSet, options: Options, bench: Bench): Promise<Generators> {
+  const generators = await Generators.takeOver(replicas, options.profileDirectory);
+  bench.atEnd(() => generators.close());
+  return generators;
+}
+
+function insideLeader(generators: Generators, { seconds, inside }: Options): Load {
+  return {
+    label: 'leader',
+    callers: inside,
+    seconds,
+    pidOf: (id) => generators.pidOf(id),
+    run: ({ id }, callers, stretch, series) => generators.load(id, { callers, seconds: stretch, series }),
+  };
+}
+
+async function throughGrpc(
+  replicas: ReplicaSet,
+  generators: Generators | undefined,
+  seconds: number,
+  bench: Bench,
+): Promise<Pick<Round, 'one' | 'grpc64'>> {
+  await withClient(await replicas.leader(), (client) => client.upload(ARTIFACT, ARTIFACT_DIGEST));
+  const pids = new Map(replicas.view.replicas.map(({ id, pid }) => [id, pid]));
+  const callers = (label: string, count: number): Load => ({
+    label,
+    callers: count,
+    seconds,
+    pidOf: (id) => generators?.pidOf(id) ?? pids.get(id) ?? 0,
+    run: callLeader,
+  });
+  const { latency } = await measure(callers('one', 1), replicas, bench);
+  const grpc64 = await measure(callers('grpc64', GRPC_CALLERS), replicas, bench);
+  return { one: latency, grpc64 };
+}
+
+/** All callers share one connection, as they do in any process that uses the client. */
+function callLeader(leader: Leader, callers: number, seconds: number, series: string): Promise<LoadFigures> {
+  return withClient(leader, (client) =>
+    runLoad(
+      callers,
+      seconds,
+      (registration) => client.putFunction(registration, { ifGeneration: undefined, trial: false }),
+      registrations(series),
+    ),
+  );
+}
+
+async function withClient<T>(leader: Leader, use: (client: ApiClient) => Promise<T>): Promise<T> {
+  const client = new ApiClient({ servers: [leader.grpc], token: undefined, timeoutMs: CALL_TIMEOUT_MS });
+  try {
+    return await use(client);
+  } finally {
+    client.close();
+  }
+}
