@@ -36,11 +36,14 @@ export interface PutOptions {
 }
 
 const RETRY_MS = 50;
+/** A commit index is a good base of request ids until 100,000 mutations later. */
+const BASE_FRESH_MS = 1_000;
 
 export class ApiClient {
   readonly #channels: readonly GrpcChannel[];
   readonly #timeoutMs: number;
   #preferred = 0;
+  #base: { readonly index: Promise<number>; readonly askedMs: number } | undefined;
 
   constructor(options: ClientOptions) {
     if (options.servers.length === 0)
@@ -78,8 +81,21 @@ export class ApiClient {
   }
 
   async newRequestId(): Promise<string> {
-    const { commitIndex } = await this.call('getReplica', {});
-    return `${commitIndex}-${randomBytes(9).toString('base64url')}`;
+    const base = await this.#freshBase();
+    return `${base}-${randomBytes(9).toString('base64url')}`;
+  }
+
+  /** Asked for once a second, however many mutations begin meanwhile. */
+  #freshBase(): Promise<number> {
+    const nowMs = performance.now();
+    if (this.#base !== undefined && nowMs - this.#base.askedMs < BASE_FRESH_MS) return this.#base.index;
+    const index = this.call('getReplica', {}).then(({ commitIndex }) => commitIndex);
+    const asked = { index, askedMs: nowMs };
+    this.#base = asked;
+    index.catch(() => {
+      if (this.#base === asked) this.#base = undefined;
+    });
+    return index;
   }
 
   followLogs(request: api.GetLogsRequest, signal: AbortSignal): AsyncGenerator<api.GetLogsReply> {
