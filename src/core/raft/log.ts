@@ -111,13 +111,13 @@ export class RaftLog {
     return true;
   }
 
-  /** A snapshot from the leader replaces everything. */
+  /** A snapshot from the leader replaces everything; it is durable once the store says so (L2). */
   restore(snapshot: Snapshot): void {
     assert(snapshot.index > this.commit, 'a snapshot may only move the commit index forward');
     this.#snapshot = snapshot;
     this.#mark = { index: snapshot.index, term: snapshot.term };
     this.#entries = [];
-    this.#durable = this.#mark.index;
+    this.#durable = Math.min(this.#durable, this.commit);
     this.commit = snapshot.index;
   }
 

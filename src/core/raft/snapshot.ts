@@ -29,10 +29,11 @@ export function onChunkReply(s: RaftState, from: ReplicaId, reply: ChunkReply): 
 export function onChunk(s: RaftState, from: ReplicaId, chunk: Chunk): void {
   followLeader(s, from, chunk.round, s.successor);
   const { index, lastTerm } = chunk;
-  if (index <= s.log.commit || s.log.termAt(index) === lastTerm) {
-    // Already here. Entries after it were acknowledged and stay.
-    if (index > s.log.commit && index <= s.log.durable) s.log.commitTo(index);
-    if (index <= s.log.durable) return reply(s, from, chunk, chunk.total, true);
+  // Already here, or being written: the reply waits for that (RaftState.send). Entries after it were acknowledged and stay.
+  if (index <= s.log.commit) return reply(s, from, chunk, chunk.total, true);
+  if (s.log.termAt(index) === lastTerm && index <= s.log.durable) {
+    s.log.commitTo(index);
+    return reply(s, from, chunk, chunk.total, true);
   }
   let incoming = s.incoming;
   if (incoming === undefined || incoming.index !== index || incoming.term !== lastTerm) {
