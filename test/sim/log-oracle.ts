@@ -1,6 +1,7 @@
 /**
  * What Raft promises about logs, looked at as they become durable and as messages leave (Ongaro's thesis, figure 3.2):
- * log matching, leader completeness, votes that are never taken back, and nothing said before it is on the disk.
+ * log matching, leader completeness, votes that are never taken back, nothing said before it is on the disk, and nothing called
+ * committed before it is on a majority's.
  */
 import { crc32c } from '../../src/lib/crc32c.ts';
 import type { RaftMessage } from '../../src/core/raft/types.ts';
@@ -26,6 +27,9 @@ export class LogOracle {
   /** Term of the committed entry at an index. */
   readonly #committed = new Map<number, number>();
   readonly #promised = new Map<string, Promised>();
+  /** By index and term: on whose disks the entry has been. */
+  readonly #holders = new Map<number, Map<number, Set<string>>>();
+  #shownCommit = 0;
   #maxCommit = 0;
 
   constructor(world: World) {
@@ -59,6 +63,7 @@ export class LogOracle {
     if (first === undefined) return;
     let previousTerm = this.#termAt(replica, first.index - 1);
     for (const { index, term, data } of entries) {
+      this.#hold(replica.id, index, term);
       const key = `${index}/${term}`;
       const entry = { data: crc32c(data), previousTerm, by: replica.id };
       const known = this.#entries.get(key);
@@ -98,9 +103,29 @@ export class LogOracle {
     this.#maxCommit = Math.max(this.#maxCommit, commit);
   }
 
+  #hold(id: string, index: number, term: number): void {
+    if (index <= this.#shownCommit) return;
+    const byTerm = this.#holders.get(index) ?? new Map<number, Set<string>>();
+    this.#holders.set(index, byTerm.set(term, (byTerm.get(term) ?? new Set()).add(id)));
+  }
+
+  /** What is called committed has been on the disks of a majority. */
+  #onCommitShown(id: string, commit: number): void {
+    if (commit <= this.#shownCommit) return;
+    const most = Math.max(0, ...[...(this.#holders.get(commit)?.values() ?? [])].map(({ size }) => size));
+    const quorum = Math.floor(this.#world.replicas.length / 2) + 1;
+    if (most < quorum)
+      this.#world.violation(
+        `durable majority: ${id} calls index ${commit} committed, which ${most} replicas hold`,
+      );
+    for (let index = this.#shownCommit; index <= commit; index++) this.#holders.delete(index);
+    this.#shownCommit = commit;
+  }
+
   /** Persist before reply: what a message promises is on its sender's disk when it leaves. */
   onMessage(replica: SimReplica, { term, to, body }: RaftMessage): void {
     const { log } = replica.disk;
+    if (body.kind === 'append') this.#onCommitShown(replica.id, body.commit);
     if (
       body.kind === 'vote-reply' &&
       body.granted &&

@@ -1,4 +1,5 @@
 /** Carries the schedule of faults out; each ends by itself, so that no run drowns, and never takes more than a minority's disks. */
+import { explain } from '../../src/lib/errors.ts';
 import { prng, type Prng } from '../../src/lib/prng.ts';
 import type { Fault, FaultKind } from './options.ts';
 import type { World } from './world.ts';
@@ -43,6 +44,10 @@ export class Nemesis {
         return this.#crashReplica(this.#world.leader());
       case 'crash-replica':
         return this.#crashReplica(this.#pick(this.#world.alive(replicas)));
+      case 'stop-replica':
+        return this.#stopReplica(this.#pick(this.#world.alive(replicas)));
+      case 'transfer':
+        return this.#transfer();
       case 'crash-worker': {
         const worker = this.#pick(this.#world.alive(workers));
         return this.#crash(worker, () => worker !== undefined && this.#world.startWorker(worker));
@@ -111,6 +116,33 @@ export class Nemesis {
     if (replica === undefined) return false;
     if (this.#world.leader() === replica) this.leaderCrashes++;
     return this.#crash(replica, () => this.#world.startReplica(replica));
+  }
+
+  /** In good order: it hands leadership over, if it leads, and closes its disk. */
+  #stopReplica(replica: Replica | undefined): boolean {
+    const { process, controlPlane } = replica ?? {};
+    if (replica === undefined || process === undefined || controlPlane?.isReady() !== true) return false;
+    this.#world.tell(`stop ${replica.id}`);
+    void controlPlane.stop().then(() => process.kill());
+    this.#later(2_300 + this.#random.below(200), () => {
+      // Somebody else may have killed and started it meanwhile.
+      if (replica.process !== process || this.#world.isHeldDown(replica.id)) return;
+      process.kill();
+      this.#world.tell(`start ${replica.id}`);
+      this.#world.startReplica(replica);
+    });
+    return true;
+  }
+
+  #transfer(): boolean {
+    const leader = this.#world.leader()?.controlPlane;
+    if (leader === undefined) return false;
+    this.#world.tell('leadership is handed over');
+    leader.transferLeadership('').then(
+      (to) => this.#world.tell(`${to.leader} took it over`),
+      (error: unknown) => this.#world.tell(`it was not handed over: ${explain(error)}`),
+    );
+    return true;
   }
 
   #disconnect(replica: Replica | undefined): boolean {

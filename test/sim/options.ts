@@ -1,9 +1,11 @@
 /** One seed draws the topology, the timings and every fault with its moment. */
+import { controlPlaneDefaults } from '../../src/control-plane/config.ts';
 import { prng } from '../../src/lib/prng.ts';
 
 export type FaultKind =
   | 'crash-leader'
   | 'crash-replica'
+  | 'stop-replica'
   | 'crash-worker'
   | 'crash-data-plane'
   | 'partition'
@@ -11,6 +13,7 @@ export type FaultKind =
   | 'loss'
   | 'duplication'
   | 'slow-network'
+  | 'transfer'
   | 'leader-disconnect'
   | 'replica-disconnect'
   | 'slow-disk'
@@ -39,6 +42,8 @@ export interface SimOptions {
   readonly callEveryMs: number;
   readonly faultyMs: number;
   readonly schedule: readonly Fault[];
+  /** Applied entries between two snapshots of a replica. */
+  readonly snapshotEvery: number;
   /** Plants the bug that an fsync is believed too early, to show that the oracles see it. */
   readonly lyingDisks: boolean;
 }
@@ -84,6 +89,7 @@ export function drawOptions(seed: number, length: Length = 'quick'): SimOptions 
     callEveryMs: isLong ? 400 : 50,
     faultyMs,
     schedule: drawSchedule(prng(`schedule/${seed}`), kinds, faultyMs, everyMs),
+    snapshotEvery: controlPlaneDefaults.snapshotEvery,
     lyingDisks: false,
   };
 }

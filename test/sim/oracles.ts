@@ -66,6 +66,8 @@ export class Oracles {
     const leader = world.leader()?.controlPlane;
     if (leader === undefined) return 'no leader';
     if (leader.reconstruction().phase !== 'reconciled') return 'reconstruction is not closed';
+    if (world.replicas.some(({ controlPlane }) => controlPlane?.isReady() !== true))
+      return 'a replica is not there';
     const hashes = new Set(world.replicas.map(({ controlPlane }) => controlPlane?.stateHash()));
     if (hashes.size > 1) return 'replicas differ';
     if (world.replicas.some(({ controlPlane }) => controlPlane?.raft().voter !== true))

@@ -67,7 +67,7 @@ export class SimLogStore implements LogStore {
   readonly #process: SimProcess;
   readonly #random: Prng;
   /** Written, and not yet known to be durable. */
-  #pending: SaveBatch[] = [];
+  #pending: (() => void)[] = [];
   #lastMs = 0;
 
   constructor(disk: SimDisk, process: SimProcess, random: Prng) {
@@ -77,7 +77,7 @@ export class SimLogStore implements LogStore {
     process.onExit(() => {
       // A prefix of what was on its way may have reached the disk.
       const kept = disk.lies ? 0 : this.#random.below(this.#pending.length + 1);
-      for (const batch of this.#pending.slice(0, kept)) this.#apply(batch);
+      for (const write of this.#pending.slice(0, kept)) write();
     });
   }
 
@@ -102,19 +102,26 @@ export class SimLogStore implements LogStore {
 
   async save(batch: SaveBatch): Promise<void> {
     if (this.#disk.full) throw new BatonError('io', 'no space left on device');
-    this.#pending.push(batch);
-    const durable = this.#fsync(this.#disk.lies ? LIE_MS : 0).then(() => {
-      this.#pending.shift();
-      this.#apply(batch);
-      return undefined;
-    });
+    const durable = this.#write(this.#disk.lies ? LIE_MS : 0, () => this.#apply(batch));
     if (!this.#disk.lies) await durable;
   }
 
-  compact(snapshot: StoredSnapshot, keepFrom: number): Promise<void> {
-    const { log } = this.#disk;
-    this.#disk.log = { ...log, snapshot, entries: log.entries.filter(({ index }) => index >= keepFrom) };
-    return this.#fsync();
+  /** Durable after an fsync; a crash before it may keep it or not. */
+  async #write(laterMs: number, write: () => void): Promise<void> {
+    this.#pending.push(write);
+    await this.#fsync(laterMs);
+    this.#pending.shift();
+    write();
+  }
+
+  /** As the file does it: after what was saved before, and what the snapshot covers is dropped. */
+  async compact(snapshot: StoredSnapshot): Promise<void> {
+    await this.#write(0, () => {
+      const { log } = this.#disk;
+      if (snapshot.index <= (log.snapshot?.index ?? 0)) return;
+      const entries = log.entries.filter(({ index }) => index > snapshot.index);
+      this.#disk.log = { ...log, snapshot, entries };
+    });
   }
 
   close(): Promise<void> {
@@ -133,8 +140,7 @@ export class SimLogStore implements LogStore {
 
   #apply({ hardState, entries, snapshot }: SaveBatch): void {
     let { log } = this.#disk;
-    if (snapshot !== undefined)
-      log = { ...log, snapshot, entries: log.entries.filter(({ index }) => index > snapshot.index) };
+    if (snapshot !== undefined) log = { ...log, snapshot, entries: [] };
     const first = entries[0];
     if (first !== undefined)
       log = { ...log, entries: [...log.entries.filter(({ index }) => index < first.index), ...entries] };

@@ -176,7 +176,13 @@ export class World {
     const members = this.replicas.map(({ id }) => ({ id: replicaId(id), grpc: `${id}:1`, http: http(id) }));
     const disks = new Map(this.replicas.map(({ id, disk }) => [http(id), disk]));
     const controlPlane = new ControlPlane(
-      { ...controlPlaneDefaults, cluster: CLUSTER, replica: replicaId(replica.id), members },
+      {
+        ...controlPlaneDefaults,
+        cluster: CLUSTER,
+        replica: replicaId(replica.id),
+        members,
+        snapshotEvery: this.options.snapshotEvery,
+      },
       {
         clock: process.clock,
         random,
