@@ -1,7 +1,7 @@
 /** One mutant through its checks, and the unmutated tree through the same: only a difference counts. */
 import { compile, runCheck, runSim, type SeedRange, type Verdict } from './checks.ts';
 import type { CheckName, Group, Mutant } from './mutant.ts';
-import { makeWorkspace, removeWorkspace } from './workspace.ts';
+import { copyTree, plant, removeWorkspace } from './workspace.ts';
 
 export interface Row {
   readonly id: string;
@@ -25,7 +25,7 @@ const BASELINE_SEEDS: readonly SeedRange[] = [
 ];
 
 export class Baseline {
-  readonly workspace: string = makeWorkspace(undefined);
+  readonly workspace: string = copyTree();
   readonly #seeds = new Map<string, Promise<Verdict>>();
 
   /** @returns what is red without any mutant, by check; empty: the hunt may begin */
@@ -52,17 +52,13 @@ export class Baseline {
     this.#seeds.set(key, known);
     return (await known).kind === 'passed';
   }
-
-  remove(): void {
-    removeWorkspace(this.workspace);
-  }
 }
 
 /** @throws Error with one line: the mutant does not apply any more (M1) */
 export async function hunt(mutant: Mutant, baseline: Baseline): Promise<Row> {
   const { id, group, title, source } = mutant;
   const beganMs = performance.now();
-  const workspace = makeWorkspace(mutant);
+  const workspace = plant(mutant, baseline.workspace);
   const row = (caught: boolean, by: string, detail: string, seeds: number): Row => {
     const seconds = Math.round((performance.now() - beganMs) / 100) / 10;
     return { id, group, title, source, caught, by, detail, seeds, seconds };

@@ -1,6 +1,6 @@
 /**
- * `npm run sim:mutants -- [--json FILE] [--group raft|recovery] [--only ID] [--jobs N] [--list]`: plants each known bug in a copy
- * of the tree and names the check that catches it. Exit 1 when one survives, 2 when the hunt cannot begin.
+ * `npm run sim:mutants -- [--json FILE] [--group raft|recovery] [--only ID] [--check NAME] [--jobs N] [--list]`: plants each known
+ * bug in a copy of the tree and names the check that catches it; `--check golden|sim|tests` asks that one alone. Exit 1 when one survives, 2 when the hunt cannot begin.
  */
 import { writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -19,6 +19,8 @@ function refuse(why: string): never {
   process.exit(2);
 }
 
+const isCheck = (name: string): name is CheckName => ['golden', 'sim', 'tests'].includes(name);
+
 function parse(): { json: string | undefined; jobs: number; list: boolean; chosen: readonly Mutant[] } {
   let values;
   try {
@@ -27,6 +29,7 @@ function parse(): { json: string | undefined; jobs: number; list: boolean; chose
         json: { type: 'string' },
         group: { type: 'string' },
         only: { type: 'string', multiple: true },
+        check: { type: 'string' },
         jobs: { type: 'string' },
         list: { type: 'boolean', default: false },
       },
@@ -34,7 +37,7 @@ function parse(): { json: string | undefined; jobs: number; list: boolean; chose
   } catch (error) {
     return refuse((error as Error).message);
   }
-  const { json, group, only, list } = values;
+  const { json, group, only, list, check } = values;
   const jobs = values.jobs === undefined ? availableParallelism() : Number(values.jobs);
   if (!Number.isInteger(jobs) || jobs < 1)
     return refuse(`--jobs: ${values.jobs ?? ''} is not a number of jobs`);
@@ -45,7 +48,9 @@ function parse(): { json: string | undefined; jobs: number; list: boolean; chose
   const chosen = mutants.filter(
     (mutant) => (group === undefined || mutant.group === group) && (only?.includes(mutant.id) ?? true),
   );
-  return { json, jobs: Math.min(jobs, MAX_JOBS), list, chosen };
+  if (check !== undefined && !isCheck(check)) return refuse(`--check: ${check}: give golden, sim or tests`);
+  const asked = check === undefined ? chosen : chosen.map((mutant) => ({ ...mutant, checks: [check] }));
+  return { json, jobs: Math.min(jobs, MAX_JOBS), list, chosen: asked };
 }
 
 function say(text: string): void {

@@ -1,4 +1,4 @@
-/** A copy of what the checks need, outside the repository, with a mutant's edits applied. */
+/** Copies of what the checks need, outside the repository: one as it is, and from that one for each mutant, with its edits applied. */
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,6 +13,8 @@ const COPIED = [
   'package.json',
   'tsconfig.json',
   'vitest.config.ts',
+  'tsconfig.build.json',
+  'cluster',
   'src',
   'chaos/verifiers',
   'test/golden',
@@ -22,15 +24,27 @@ const COPIED = [
   'test/unit',
 ];
 
-/** @returns the directory of the copy; `mutant` undefined: as it is */
-export function makeWorkspace(mutant: Mutant | undefined): string {
-  const directory = mkdtempSync(join(tmpdir(), `baton-mutant-${mutant?.id ?? 'none'}-`));
+function makeDirectory(name: string): string {
+  const directory = mkdtempSync(join(tmpdir(), `baton-mutant-${name}-`));
   made.add(directory);
+  return directory;
+}
+
+/** @returns a copy of the tree as it is now: what others change meanwhile changes no hunt */
+export function copyTree(): string {
+  const directory = makeDirectory('none');
   for (const path of COPIED) cpSync(join(ROOT, path), join(directory, path), { recursive: true });
   symlinkSync(join(ROOT, 'node_modules'), join(directory, 'node_modules'));
-  for (const edit of mutant?.edits ?? []) {
+  return directory;
+}
+
+/** @throws Error with one line: the mutant does not apply any more (M1) */
+export function plant(mutant: Mutant, baseline: string): string {
+  const directory = makeDirectory(mutant.id);
+  cpSync(baseline, directory, { recursive: true, verbatimSymlinks: true });
+  for (const edit of mutant.edits) {
     const path = join(directory, edit.file);
-    writeFileSync(path, applyEdit(mutant?.id ?? '', edit, readFileSync(path, 'utf8')));
+    writeFileSync(path, applyEdit(mutant.id, edit, readFileSync(path, 'utf8')));
   }
   return directory;
 }

@@ -210,8 +210,8 @@ export const replication: readonly Mutant[] = [
     edits: [
       {
         file: SNAPSHOT,
-        find: '  if (index <= s.log.commit || s.log.termAt(index) === lastTerm) {',
-        replace: '  if (s.log.firstIndex > index && s.log.termAt(index) === lastTerm) {',
+        find: '  if (index <= s.log.commit) return reply(s, from, chunk, chunk.total, true);\n',
+        replace: '',
       },
       {
         file: LOG,
@@ -220,6 +220,20 @@ export const replication: readonly Mutant[] = [
       },
     ],
     checks: ['golden', 'sim'],
+  },
+  {
+    id: 'snapshot-durable-at-once',
+    group: 'raft',
+    title: 'a snapshot counts as durable when it has arrived, before it is on the disk',
+    source: 'own; it was here',
+    edits: [
+      {
+        file: LOG,
+        find: '    this.#durable = Math.min(this.#durable, this.commit);\n',
+        replace: '    this.#durable = this.#mark.index;\n',
+      },
+    ],
+    checks: ['sim', 'golden'],
   },
   {
     id: 'snapshot-answered-before-durable',
