@@ -10,9 +10,11 @@ export function becomeFollower(s: RaftState, term: number, leader: ReplicaId | '
   assert(term >= s.term, 'a follower never goes back in time');
   assert(!(s.role === 'leader' && term === s.term && leader !== ''), 'two leaders in one term');
   const wasLeader = s.role === 'leader';
-  if (term > s.term) s.setTerm(term);
+  const isNewTerm = term > s.term;
+  if (isNewTerm) s.setTerm(term);
   if (s.leader !== leader || s.role !== 'follower') s.roleChanged();
-  if (s.leader !== leader) {
+  // The same replica may lead again in a later term, with another log and with rounds that begin anew.
+  if (isNewTerm || s.leader !== leader) {
     s.matched = 0;
     s.lastAcked = 0;
     s.leaderRound = 0;
