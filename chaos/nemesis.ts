@@ -6,20 +6,19 @@ import { explain, isBatonError } from '../src/lib/errors.ts';
 import type { Prng } from '../src/lib/prng.ts';
 import { flipByte, wipeDisk } from './faults/disk.ts';
 import { fillDisk } from './faults/full-disk.ts';
-import { killAndRestart } from './faults/process.ts';
+import { killAndRestart, type Kill } from './faults/process.ts';
 import type { Stage } from './stage.ts';
 import { pause } from './until.ts';
 
 export type DiskFault = 'wipe' | 'flip' | 'full-disk';
 
 export type Act =
-  | {
+  | (Kill & {
       readonly kind: 'kill';
       readonly aim: 'leader' | 'any';
-      readonly downMs: number;
       /** Between its return and the next act. */
       readonly calmMs: number;
-    }
+    })
   | { readonly kind: DiskFault; readonly aim: 'leader' | 'any' };
 
 /** One act as it was carried out. */
@@ -37,6 +36,8 @@ const WHOLE_TIMEOUT_MS = 30_000;
 const LEADER_PCT = 65;
 /** Of the kills: right after the replica is back, while the cluster is still busy with the last one. */
 const HASTY_PCT = 25;
+/** Of the kills: a second one during the recovery from the first. */
+const AGAIN_PCT = 10;
 
 /** `kills` kills, with the faults of disks spread evenly between them. */
 export function planActs(kills: number, disks: readonly DiskFault[], random: Prng): Act[] {
@@ -45,7 +46,8 @@ export function planActs(kills: number, disks: readonly DiskFault[], random: Prn
   for (let kill = 0; kill < kills; kill++) {
     const aim = random.below(100) < LEADER_PCT ? 'leader' : 'any';
     const calmMs = random.below(100) < HASTY_PCT ? random.below(100) : 200 + random.below(1_300);
-    acts.push({ kind: 'kill', aim, downMs: random.below(700), calmMs });
+    const againAfterMs = random.below(100) < AGAIN_PCT ? random.below(500) : undefined;
+    acts.push({ kind: 'kill', aim, downMs: random.below(700), againAfterMs, calmMs });
     while (placed < disks.length && (kill + 1) * (disks.length + 1) >= (placed + 1) * kills) {
       const disk = disks[placed++];
       if (disk !== undefined) acts.push({ kind: disk, aim: random.below(2) === 0 ? 'leader' : 'any' });
@@ -101,7 +103,7 @@ export class Nemesis {
   #strike(act: Act, victim: string): Promise<string> {
     switch (act.kind) {
       case 'kill':
-        return killAndRestart(this.#stage, victim, act.downMs);
+        return killAndRestart(this.#stage, victim, act);
       case 'wipe':
         return wipeDisk(this.#stage, victim);
       case 'flip':

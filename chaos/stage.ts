@@ -163,7 +163,12 @@ export class Stage {
 
   /** Ends every process. @returns the command lines of what is still there and names this directory: nothing */
   static async close(directory: string, stage: Stage | undefined): Promise<string[]> {
-    for (const { client } of stage?.replicas ?? []) client.close();
+    for (const { id, client } of stage?.replicas ?? []) {
+      client.close();
+      // What they hold has been judged: nothing is gained by a graceful end, and an interruption should not take long.
+      const pid = stage?.pid(id);
+      if (pid !== undefined) process.kill(pid, 'SIGKILL');
+    }
     if (hasCluster(directory)) await down(directory);
     const deadline = performance.now() + GONE_TIMEOUT_MS;
     const never = new AbortController().signal;
