@@ -22,7 +22,7 @@ export interface Bench {
  * Exit code 0: the targets hold; 1: they do not, or it could not be measured.
  */
 export async function runBench(name: string, measure: (bench: Bench) => Promise<boolean>): Promise<void> {
-  const directory = mkdtempSync(join(tmpdir(), `baton-bench-${name}-`));
+  const directory = mkdtempSync(join(tmpdir(), `baton-${name.replaceAll(/\W/g, '-')}-`));
   const closers: (() => Promise<void>)[] = [];
   let closing: Promise<void> | undefined;
   const close = (): Promise<void> => (closing ??= closeAll(closers, directory));

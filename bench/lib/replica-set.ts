@@ -1,7 +1,7 @@
 /** Three replicas and a NATS server as real processes of a local cluster, with nobody beside them. */
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { down, start, stop, up, type ClusterView } from '../../cluster/local/local-cluster.ts';
+import { down, stop, up, type ClusterView } from '../../cluster/local/local-cluster.ts';
 import { getJson } from '../../cluster/local/readiness.ts';
 import { topologyDefaults, type TopologyOptions } from '../../cluster/local/topology.ts';
 import { BatonError } from '../../src/lib/errors.ts';
@@ -17,7 +17,6 @@ export interface Leader {
   readonly id: string;
   readonly term: number;
   readonly grpc: string;
-  readonly http: string;
 }
 
 const ELECTION_WAIT_MS = 15_000;
@@ -55,30 +54,28 @@ export class ReplicaSet {
     return join(this.directory, id, 'config.json');
   }
 
-  async statuses(): Promise<readonly ReplicaStatus[]> {
-    const found = await Promise.all(
-      this.view.replicas.map(
-        async ({ http }) => (await getJson(`${http}/v1/replica`, undefined)) as ReplicaStatus,
-      ),
-    );
-    return found.filter((status) => status !== undefined);
+  /** Of those that answer. */
+  async statuses(isAsked: (id: string) => boolean = () => true): Promise<readonly ReplicaStatus[]> {
+    const asked = this.view.replicas.filter(({ id }) => isAsked(id));
+    const answers = await Promise.all(asked.map(({ http }) => getJson(`${http}/v1/replica`, undefined)));
+    return answers.filter((answer) => answer !== undefined) as ReplicaStatus[];
   }
 
-  /** Undefined while nobody says so. */
-  async leaderNow(): Promise<Leader | undefined> {
-    const leading = (await this.statuses())
+  /** The one of the highest term; undefined while nobody says that it leads. */
+  async leaderAmong(isAsked: (id: string) => boolean = () => true): Promise<Leader | undefined> {
+    const leading = (await this.statuses(isAsked))
       .filter(({ role }) => role === 'leader')
       .toSorted((a, b) => b.term - a.term)[0];
     const replica = this.view.replicas.find(({ id }) => id === leading?.id);
     if (leading === undefined || replica === undefined) return undefined;
-    return { id: leading.id, term: leading.term, grpc: replica.grpc, http: replica.http };
+    return { id: leading.id, term: leading.term, grpc: replica.grpc };
   }
 
   /** @throws BatonError `no-leader` */
   async leader(): Promise<Leader> {
     const deadline = performance.now() + ELECTION_WAIT_MS;
     for (;;) {
-      const leader = await this.leaderNow();
+      const leader = await this.leaderAmong();
       if (leader !== undefined) return leader;
       if (performance.now() > deadline)
         throw new BatonError('no-leader', `no replica leads after ${ELECTION_WAIT_MS / 1_000} s`);
@@ -91,10 +88,6 @@ export class ReplicaSet {
       this.directory,
       this.view.replicas.map(({ id }) => id),
     );
-  }
-
-  async startAgain(ids: readonly string[]): Promise<void> {
-    await start(this.directory, ids, () => undefined);
   }
 
   async close(): Promise<void> {

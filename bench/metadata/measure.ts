@@ -3,7 +3,7 @@ import { explain, isBatonError } from '../../src/lib/errors.ts';
 import { CpuMeter } from '../lib/machine.ts';
 import type { Bench } from '../lib/program.ts';
 import type { Leader, ReplicaSet } from '../lib/replica-set.ts';
-import type { LoadFigures } from './registrations.ts';
+import type { LoadFigures } from '../replica/registrations.ts';
 
 export interface CpuPerOp {
   readonly leader: number;

@@ -6,9 +6,15 @@ import type { Distribution } from '../lib/figures.ts';
 import { loadAverage } from '../lib/machine.ts';
 import type { Bench } from '../lib/program.ts';
 import { ReplicaSet, type Leader } from '../lib/replica-set.ts';
-import { Generators } from './generators.ts';
+import { ReplicaProcesses } from '../replica/processes.ts';
 import { measure, type Load, type Measured } from './measure.ts';
-import { ARTIFACT, ARTIFACT_DIGEST, registrations, runLoad, type LoadFigures } from './registrations.ts';
+import {
+  ARTIFACT,
+  ARTIFACT_DIGEST,
+  registrations,
+  runLoad,
+  type LoadFigures,
+} from '../replica/registrations.ts';
 
 export interface Options {
   /** Of each measurement; a third of it again warms up before. */
@@ -40,32 +46,32 @@ export async function measureRound(round: number, options: Options, bench: Bench
   // Profiled processes are ours from the start: the cluster's own take no flags.
   const early = options.profileDirectory === undefined ? undefined : await takeOver(replicas, options, bench);
   const { one, grpc64 } = await throughGrpc(replicas, early, options.seconds, bench);
-  const generators = early ?? (await takeOver(replicas, options, bench));
-  const leader = await measure(insideLeader(generators, options), replicas, bench);
-  await generators.close();
+  const processes = early ?? (await takeOver(replicas, options, bench));
+  const leader = await measure(insideLeader(processes, options), replicas, bench);
+  await processes.close();
   await replicas.close();
   return { round, loadAverage: load, fdatasync, one, grpc64, leader };
 }
 
-async function takeOver(replicas: ReplicaSet, options: Options, bench: Bench): Promise<Generators> {
-  const generators = await Generators.takeOver(replicas, options.profileDirectory);
-  bench.atEnd(() => generators.close());
-  return generators;
+async function takeOver(replicas: ReplicaSet, options: Options, bench: Bench): Promise<ReplicaProcesses> {
+  const processes = await ReplicaProcesses.takeOver(replicas, options.profileDirectory);
+  bench.atEnd(() => processes.close());
+  return processes;
 }
 
-function insideLeader(generators: Generators, { seconds, inside }: Options): Load {
+function insideLeader(processes: ReplicaProcesses, { seconds, inside }: Options): Load {
   return {
     label: 'leader',
     callers: inside,
     seconds,
-    pidOf: (id) => generators.pidOf(id),
-    run: ({ id }, callers, stretch, series) => generators.load(id, { callers, seconds: stretch, series }),
+    pidOf: (id) => processes.pidOf(id),
+    run: ({ id }, callers, stretch, series) => processes.load(id, callers, stretch, series),
   };
 }
 
 async function throughGrpc(
   replicas: ReplicaSet,
-  generators: Generators | undefined,
+  processes: ReplicaProcesses | undefined,
   seconds: number,
   bench: Bench,
 ): Promise<Pick<Round, 'one' | 'grpc64'>> {
@@ -75,7 +81,7 @@ async function throughGrpc(
     label,
     callers: count,
     seconds,
-    pidOf: (id) => generators?.pidOf(id) ?? pids.get(id) ?? 0,
+    pidOf: (id) => processes?.pidOf(id) ?? pids.get(id) ?? 0,
     run: callLeader,
   });
   const { latency } = await measure(callers('one', 1), replicas, bench);

@@ -1,7 +1,9 @@
 /**
- * One replica with a load generator in its own process: the roles, adapters and configuration file of `baton control-plane`,
- * and registrations handed to the leader's service layer directly, so that what they cost without gRPC is seen.
+ * One replica that takes orders from its parent: the roles, adapters and configuration file of `baton control-plane`, and
+ * beside them, in the same process, a generator of registrations and a way to hold the thread. Production code has neither.
  * Started with `fork`; ends when its parent does.
+ *
+ * Registrations go to the leader's service layer directly, so that what they cost without gRPC is seen.
  */
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -21,13 +23,14 @@ import { BatonError, explain } from '../../src/lib/errors.ts';
 import { functionName } from '../../src/lib/ids.ts';
 import { registrations, runLoad, type LoadFigures, type Registration } from './registrations.ts';
 
-export interface LoadOrder {
-  readonly callers: number;
-  readonly seconds: number;
-  readonly series: string;
-}
+export type Order =
+  | { readonly kind: 'load'; readonly callers: number; readonly seconds: number; readonly series: string }
+  | { readonly kind: 'block'; readonly ms: number };
 
-export type LoadReport = { readonly figures: LoadFigures } | { readonly error: string };
+export type Report =
+  | { readonly kind: 'load'; readonly figures: LoadFigures }
+  | { readonly kind: 'blocked'; readonly ms: number }
+  | { readonly kind: 'failed'; readonly error: string };
 
 /** A commit index is good as the base of request ids for a while: it is read again after as many registrations. */
 const READ_BASE_EVERY = 1_000;
@@ -83,7 +86,10 @@ async function untilLeading(controlPlane: ControlPlane): Promise<void> {
 }
 
 /** @throws BatonError when a registration is refused */
-async function loadFrom(controlPlane: ControlPlane, order: LoadOrder): Promise<LoadFigures> {
+async function loadFrom(
+  controlPlane: ControlPlane,
+  order: Extract<Order, { kind: 'load' }>,
+): Promise<LoadFigures> {
   await untilLeading(controlPlane);
   let base = 0;
   let sent = 0;
@@ -101,14 +107,23 @@ async function loadFrom(controlPlane: ControlPlane, order: LoadOrder): Promise<L
   return runLoad(order.callers, order.seconds, register, source);
 }
 
+/** Nothing else runs in this process meanwhile: no timer, no message, no heartbeat. */
+function holdThread(ms: number): number {
+  const beganMs = performance.now();
+  while (performance.now() - beganMs < ms);
+  return performance.now() - beganMs;
+}
+
 process.on('uncaughtException', end);
 process.on('disconnect', () => process.exit(0));
 // Ctrl-C reaches the whole process group: the parent hears it too, and ends this one in its turn.
 process.on('SIGINT', () => undefined);
 const controlPlane = await open(process.argv[2] ?? '');
-process.on('message', (order: LoadOrder) => {
+process.on('message', (order: Order) => {
+  const report = (answer: Report): void => void process.send?.(answer);
+  if (order.kind === 'block') return report({ kind: 'blocked', ms: holdThread(order.ms) });
   void loadFrom(controlPlane, order).then(
-    (figures) => process.send?.({ figures } satisfies LoadReport),
-    (error: unknown) => process.send?.({ error: explain(error) } satisfies LoadReport),
+    (figures) => report({ kind: 'load', figures }),
+    (error: unknown) => report({ kind: 'failed', error: explain(error) }),
   );
 });

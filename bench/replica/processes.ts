@@ -1,15 +1,15 @@
-/** Three replicas of replica.ts in place of the cluster's own, each a child that takes orders for load. */
+/** Three replicas of process.ts in place of a cluster's own, each a child that takes orders. */
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { BatonError } from '../../src/lib/errors.ts';
 import type { ReplicaSet } from '../lib/replica-set.ts';
+import type { Order, Report } from './process.ts';
 import type { LoadFigures } from './registrations.ts';
-import type { LoadOrder, LoadReport } from './replica.ts';
 
-const PROGRAM = fileURLToPath(new URL('replica.js', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('process.js', import.meta.url));
 
-export class Generators {
+export class ReplicaProcesses {
   readonly #children: ReadonlyMap<string, ChildProcess>;
 
   private constructor(children: ReadonlyMap<string, ChildProcess>) {
@@ -17,7 +17,7 @@ export class Generators {
   }
 
   /** The cluster's own replicas are stopped first: their directories have one owner at a time. */
-  static async takeOver(replicas: ReplicaSet, profileDirectory: string | undefined): Promise<Generators> {
+  static async takeOver(replicas: ReplicaSet, profileDirectory?: string): Promise<ReplicaProcesses> {
     await replicas.stopReplicas();
     const { NODE_EXTRA_CA_CERTS: _certificates, NODE_OPTIONS: _options, ...env } = process.env;
     const profiling =
@@ -30,7 +30,7 @@ export class Generators {
       });
       return [id, child] as const;
     });
-    return new Generators(new Map(children));
+    return new ReplicaProcesses(new Map(children));
   }
 
   pidOf(id: string): number {
@@ -38,17 +38,34 @@ export class Generators {
   }
 
   /** @throws BatonError when the replica refused a registration, or ended */
-  async load(id: string, order: LoadOrder): Promise<LoadFigures> {
+  async load(id: string, callers: number, seconds: number, series: string): Promise<LoadFigures> {
+    const report = await this.#ask(id, { kind: 'load', callers, seconds, series });
+    if (report.kind === 'load') return report.figures;
+    throw new BatonError('unavailable', `load in ${id} failed: ${refusal(report)}`);
+  }
+
+  /** Holds the replica's one thread; resolves afterwards with how long it was held, in milliseconds. */
+  async block(id: string, ms: number): Promise<number> {
+    const report = await this.#ask(id, { kind: 'block', ms });
+    if (report.kind === 'blocked') return report.ms;
+    throw new BatonError('unavailable', `${id} was not blocked: ${refusal(report)}`);
+  }
+
+  async #ask(id: string, order: Order): Promise<Report> {
     const child = this.#children.get(id);
     if (child === undefined) throw new BatonError('not-found', `no replica ${id}`);
-    const report = new Promise<LoadReport>((resolve) => {
-      child.once('message', (message) => resolve(message as LoadReport));
-      child.once('exit', (code) => resolve({ error: `replica ${id} ended with ${code}` }));
+    return new Promise((resolve) => {
+      const settle = (report: Report): void => {
+        child.off('message', settle);
+        child.off('exit', ended);
+        resolve(report);
+      };
+      const ended = (code: number | null): void =>
+        settle({ kind: 'failed', error: `it ended with ${code ?? 'a signal'}` });
+      child.on('message', settle);
+      child.on('exit', ended);
+      child.send(order);
     });
-    child.send(order);
-    const answer = await report;
-    if ('error' in answer) throw new BatonError('unavailable', `load in ${id} failed: ${answer.error}`);
-    return answer.figures;
   }
 
   async close(): Promise<void> {
@@ -64,3 +81,5 @@ export class Generators {
     );
   }
 }
+
+const refusal = (report: Report): string => (report.kind === 'failed' ? report.error : 'another answer came');
