@@ -54,7 +54,6 @@ export class Baseline {
   }
 }
 
-/** @throws Error with one line: the mutant does not apply any more (M1) */
 export async function hunt(mutant: Mutant, baseline: Baseline): Promise<Row> {
   const { id, group, title, source } = mutant;
   const beganMs = performance.now();

@@ -10,7 +10,7 @@ import { killAll } from './child.ts';
 import { hasGolden } from './checks.ts';
 import { Baseline, hunt, type Row } from './hunt.ts';
 import type { CheckName, Mutant } from './mutant.ts';
-import { removeAllWorkspaces } from './workspace.ts';
+import { planted, removeAllWorkspaces } from './workspace.ts';
 
 const MAX_JOBS = 2;
 
@@ -103,6 +103,7 @@ async function main(): Promise<number> {
   }
   const beganMs = performance.now();
   const baseline = new Baseline();
+  for (const mutant of chosen) planted(mutant, baseline.workspace);
   say('the tree as it is must pass first …');
   if (!hasGolden()) say('there are no golden dialogues: the simulator alone is asked');
   const checks = new Set<CheckName>(chosen.flatMap((mutant) => mutant.checks));

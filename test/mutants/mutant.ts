@@ -32,6 +32,17 @@ export interface Mutant {
   readonly checks: readonly CheckName[];
 }
 
+/** @returns the files that it changes, as they become. @throws as {@link applyEdit} does */
+export function applyMutant(
+  { id, edits }: Mutant,
+  read: (file: string) => string,
+): ReadonlyMap<string, string> {
+  const files = new Map<string, string>();
+  for (const edit of edits)
+    files.set(edit.file, applyEdit(id, edit, files.get(edit.file) ?? read(edit.file)));
+  return files;
+}
+
 /** @throws Error with one line: the text is not there exactly once (M1) */
 export function applyEdit(id: string, { file, find, replace }: Edit, source: string): string {
   const at = source.indexOf(find);

@@ -3,7 +3,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { applyEdit, type Mutant } from './mutant.ts';
+import { applyMutant, type Mutant } from './mutant.ts';
 
 export const ROOT: string = fileURLToPath(new URL('../../', import.meta.url));
 
@@ -38,14 +38,16 @@ export function copyTree(): string {
   return directory;
 }
 
-/** @throws Error with one line: the mutant does not apply any more (M1) */
+/** What the mutant makes of a tree. @throws Error with one line: it does not apply any more (M1) */
+export function planted(mutant: Mutant, tree: string): ReadonlyMap<string, string> {
+  return applyMutant(mutant, (file) => readFileSync(join(tree, file), 'utf8'));
+}
+
+/** @returns a copy of the baseline with the mutant in it */
 export function plant(mutant: Mutant, baseline: string): string {
   const directory = makeDirectory(mutant.id);
   cpSync(baseline, directory, { recursive: true, verbatimSymlinks: true });
-  for (const edit of mutant.edits) {
-    const path = join(directory, edit.file);
-    writeFileSync(path, applyEdit(mutant.id, edit, readFileSync(path, 'utf8')));
-  }
+  for (const [file, text] of planted(mutant, baseline)) writeFileSync(join(directory, file), text);
   return directory;
 }
 

@@ -73,8 +73,8 @@ export const elections: readonly Mutant[] = [
     edits: [
       {
         file: ROLES,
-        find: '  if (term > s.term) s.setTerm(term);\n',
-        replace: "  if (term > s.term) s.setTerm(term);\n  else s.vote = '';\n",
+        find: '  if (isNewTerm) s.setTerm(term);\n',
+        replace: "  if (isNewTerm) s.setTerm(term);\n  else s.vote = '';\n",
       },
     ],
     checks: ['sim', 'golden'],

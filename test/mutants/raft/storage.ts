@@ -144,13 +144,39 @@ export const storage: readonly Mutant[] = [
     checks: ['tests'],
   },
   {
-    id: 'same-hard-slot',
+    id: 'one-hard-slot',
     group: 'raft',
-    title: 'term and vote are written over themselves: torn once, they are gone',
+    title: 'term and vote are written to one place only: rotten once, they are gone',
     source: 'own',
     edits: [
-      { file: LOG_FILE, find: '    const slot = 1 - this.#hardTurn;\n', replace: '    const slot = 0;\n' },
+      {
+        file: LOG_FILE,
+        find: '    for (const slot of SLOTS) {\n      const path',
+        replace: '    for (const slot of SLOTS.slice(0, 1)) {\n      const path',
+      },
     ],
+    checks: ['tests'],
+  },
+  {
+    id: 'log-not-synced',
+    group: 'raft',
+    title: 'records are written and never flushed: `save` resolves on the page cache',
+    source: 'own',
+    edits: [
+      {
+        file: LOG_FILE,
+        find: '    await writeRecords();\n    await this.#file?.datasync();\n',
+        replace: '    await writeRecords();\n',
+      },
+    ],
+    checks: ['tests'],
+  },
+  {
+    id: 'vote-not-synced',
+    group: 'raft',
+    title: 'term and vote are written and never flushed',
+    source: 'own',
+    edits: [{ file: LOG_FILE, find: '        await file.datasync();\n', replace: '' }],
     checks: ['tests'],
   },
   {
