@@ -229,7 +229,7 @@ export class RaftDriver {
     for (const message of ready.messages) this.#send(message);
     if (ready.persist !== undefined) this.#persist(ready.persist, ready.afterPersist);
     if (ready.restore !== undefined) this.#restore(ready.restore);
-    for (const entry of ready.committed) this.#apply(entry);
+    for (const entry of ready.committed) if (!this.#apply(entry)) return;
     for (const { ctx, index } of ready.reads) this.#finishRead(ctx, index);
     if (ready.probe !== undefined) this.#probe(ready.probe);
     if (ready.changed) {
@@ -294,8 +294,8 @@ export class RaftDriver {
     this.#snapshotIndex = snapshot.index;
   }
 
-  /** R2. */
-  #apply(entry: LogEntry): void {
+  /** R2. False: this replica cannot go on. */
+  #apply(entry: LogEntry): boolean {
     let command: MetadataCommand;
     try {
       command = decodeMetadataCommand(entry.data);
@@ -306,7 +306,7 @@ export class RaftDriver {
       });
       this.#raft.storageFailed();
       this.#fatal(error);
-      return;
+      return false;
     }
     const { outcome, change } = this.#state.apply(entry.index, command);
     this.#lastAppliedTerm = entry.term;
@@ -317,6 +317,7 @@ export class RaftDriver {
       else proposal.reject(overtaken());
     }
     this.#events.onApplied(entry.index, change);
+    return true;
   }
 
   #failProposals(): void {
