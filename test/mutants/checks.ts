@@ -55,6 +55,7 @@ const TESTS: Readonly<Record<Group, readonly string[]>> = {
     'test/property/metadata',
     'test/property/log-file',
     'test/property/raft',
+    'test/sim/newer-command.test.ts',
   ],
   recovery: [
     'test/unit/endpoints',

@@ -120,14 +120,14 @@ export const storage: readonly Mutant[] = [
         file: DRIVER,
         find: `      this.#raft.storageFailed();
       this.#fatal(error);
-      return;
+      return false;
 `,
         replace: `      this.#ports.logger.warn({ error: explain(error) }, 'skipped');
       command = { kind: 'no-op' };
 `,
       },
     ],
-    checks: ['sim'],
+    checks: ['tests'],
   },
   {
     id: 'failed-disk-used-on',
