@@ -21,19 +21,41 @@ async function main(): Promise<number> {
   process.stdout.write(`chaos: ${scenario.name}: ${scenario.about}; seed ${options.seed}\n`);
   const interruption = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => interruption.abort());
-  const result = await run(scenario, options, interruption.signal, progressTo(process.stderr));
-  process.stderr.write('\n');
-  tell(result);
-  write(result, options);
-  return result.ok ? 0 : 1;
+  const progress = progressTo(process.stderr);
+  try {
+    const result = await run(scenario, options, interruption.signal, progress.show);
+    progress.end();
+    tell(result);
+    write(result, options);
+    return result.ok ? 0 : 1;
+  } catch (error) {
+    progress.end();
+    const { seed, json } = options;
+    const broken = { ok: false, scenario: scenario.name, seed, error: explain(error) };
+    if (json !== undefined) writeFileSync(json, `${JSON.stringify(broken, null, 2)}\n`);
+    throw error;
+  }
+}
+
+interface Progress {
+  readonly show: (line: string) => void;
+  readonly end: () => void;
 }
 
 /** One line that is written over at a terminal, lines elsewhere. */
-function progressTo(stream: NodeJS.WriteStream): (line: string) => void {
+function progressTo(stream: NodeJS.WriteStream): Progress {
   const beganMs = performance.now();
-  return (line) => {
-    const seconds = ((performance.now() - beganMs) / 1_000).toFixed(0).padStart(4);
-    stream.write(stream.isTTY ? `\r${seconds} s  ${line}\u001B[K` : `${seconds} s  ${line}\n`);
+  let isOpen = false;
+  return {
+    show(line) {
+      const seconds = ((performance.now() - beganMs) / 1_000).toFixed(0).padStart(4);
+      stream.write(stream.isTTY ? `\r${seconds} s  ${line}\u001B[K` : `${seconds} s  ${line}\n`);
+      isOpen = stream.isTTY;
+    },
+    end() {
+      if (isOpen) stream.write('\n');
+      isOpen = false;
+    },
   };
 }
 
@@ -67,7 +89,7 @@ try {
   process.exitCode = await main();
 } catch (error) {
   const hint = isBatonError(error) && error.hint !== undefined ? ` — ${error.hint}` : '';
-  process.stderr.write(`\nchaos: ${explain(error)}${hint}\n`);
+  process.stderr.write(`chaos: ${explain(error)}${hint}\n`);
   const isUsage = isBatonError(error) && typeof error.fields['path'] === 'string';
   process.exitCode = isBatonError(error, 'canceled') ? 130 : isUsage ? 2 : 1;
 }

@@ -1,7 +1,8 @@
 /** One run: a cluster, a scenario on it, the verdicts, and nothing left behind. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { BatonError, isBatonError } from '../src/lib/errors.ts';
 import { prng } from '../src/lib/prng.ts';
 import type { Scenario, ScenarioOptions, ScenarioResult, Verdict } from './scenario.ts';
 import { Stage } from './stage.ts';
@@ -33,6 +34,8 @@ export async function run(
   const beganMs = performance.now();
   const isTemporary = options.directory === undefined;
   const directory = resolve(options.directory ?? mkdtempSync(join(tmpdir(), 'baton-chaos-')));
+  // Before anything that would be cleaned up: a cluster that is already there is not ours to stop.
+  demandEmpty(directory);
   let stage: Stage | undefined;
   let played: ScenarioResult | undefined;
   let left: string[] = [];
@@ -40,6 +43,10 @@ export async function run(
     stage = await Stage.open(directory, signal, progress);
     const random = prng(options.seed);
     played = await scenario.play({ stage, options, random, progress });
+  } catch (error) {
+    // An interruption also ends children of ours that have no handler for it, and what they did then fails.
+    if (!signal.aborted || isBatonError(error, 'canceled')) throw error;
+    throw new BatonError('canceled', 'the run was interrupted', { cause: error });
   } finally {
     progress('stopping the cluster …');
     left = await Stage.close(directory, stage);
@@ -58,4 +65,13 @@ export async function run(
     wallSeconds: Math.round((performance.now() - beganMs) / 100) / 10,
     keptIn: ok && isTemporary ? undefined : directory,
   };
+}
+
+function demandEmpty(directory: string): void {
+  mkdirSync(directory, { recursive: true });
+  if (readdirSync(directory).length === 0) return;
+  throw new BatonError('already-exists', `--dir: ${directory} is not empty`, {
+    fields: { path: '--dir' },
+    hint: 'name a directory that is empty or not there yet',
+  });
 }

@@ -2,7 +2,7 @@
  * The cluster under test: real processes in one directory, started and killed one by one, and looked at as a client does.
  * Everything that was ever started is remembered, so that the end can show that nothing is left.
  */
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ApiClient, type Replica as ReplicaStatus } from '../src/api/client.ts';
 import { loadLocalCluster, type LocalCluster } from '../src/config/cluster.ts';
@@ -59,13 +59,6 @@ export class Stage {
     signal: AbortSignal,
     progress: (line: string) => void,
   ): Promise<Stage> {
-    mkdirSync(directory, { recursive: true });
-    if (readdirSync(directory).length > 0) {
-      throw new BatonError('already-exists', `--dir: ${directory} is not empty`, {
-        fields: { path: '--dir' },
-        hint: 'name a directory that is empty or not there yet',
-      });
-    }
     await up(directory, { ...topologyDefaults, dataPlanes: 1, workers: 0 }, progress);
     const stage = new Stage(directory, loadLocalCluster(directory), signal);
     for (const { id } of stage.replicas) await stage.kill(id);

@@ -5,6 +5,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import type { ApiClient } from '../../src/api/client.ts';
+import { assert } from '../../src/lib/assert.ts';
 import { explain, isBatonError } from '../../src/lib/errors.ts';
 import type { Prng } from '../../src/lib/prng.ts';
 import type { History } from '../histories/history.ts';
@@ -190,7 +191,7 @@ export class MetadataWorkload {
       return !client.isImpatient || this.#world.isUp(id);
     });
     const replica = allowed[turn % allowed.length] ?? replicas[turn % replicas.length];
-    if (replica === undefined) throw new Error('there are replicas');
+    assert(replica !== undefined, 'there are replicas');
     return replica.client;
   }
 
