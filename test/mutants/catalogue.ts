@@ -12,6 +12,8 @@
  * stream, whose bugs are in the group `recovery`).
  */
 import type { Mutant } from './mutant.ts';
+import { followers } from './recovery/followers.ts';
+import { leader } from './recovery/leader.ts';
 import { elections } from './raft/elections.ts';
 import { metadata } from './raft/metadata.ts';
 import { reads } from './raft/reads.ts';
@@ -26,4 +28,6 @@ export const mutants: readonly Mutant[] = [
   ...rejoin,
   ...storage,
   ...metadata,
+  ...leader,
+  ...followers,
 ];

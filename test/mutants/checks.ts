@@ -58,12 +58,15 @@ const TESTS: Readonly<Record<Group, readonly string[]>> = {
     'test/sim/newer-command.test.ts',
   ],
   recovery: [
+    'test/unit/data-plane',
+    'test/unit/dispatch',
     'test/unit/endpoints',
     'test/unit/fleet',
+    'test/unit/runtimes/ports.test.ts',
+    'test/property/dispatch',
     'test/property/endpoints',
     'test/property/fleet',
-    'test/property/dispatch',
-    'test/property/reconstruction',
+    'test/property/recovery',
   ],
 };
 const GOLDEN = 'test/golden/raft';

@@ -50,7 +50,7 @@ export const replication: readonly Mutant[] = [
         replace: 's.log.commitTo(append.commit);',
       },
     ],
-    checks: ['sim', 'golden'],
+    checks: ['golden', 'sim'],
   },
   {
     id: 'old-term-committed',
