@@ -21,6 +21,8 @@ async function main(): Promise<number> {
   process.stdout.write(`chaos: ${scenario.name}: ${scenario.about}; seed ${options.seed}\n`);
   const interruption = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => interruption.abort());
+  // Now, not after the minutes that it takes.
+  if (options.json !== undefined) mkdirSync(dirname(resolve(options.json)), { recursive: true });
   const progress = progressTo(process.stderr);
   try {
     const result = await run(scenario, options, interruption.signal, progress.show);
