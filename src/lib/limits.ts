@@ -39,7 +39,8 @@ export const limits = {
   exitLogLines: 60,
   events: 2_000,
 
-  raftInflightAppends: 64,
+  /** Appends on their way to one peer. Few: while they are, what is proposed gathers, and goes as one with the next answer. */
+  raftInflightAppends: 4,
   raftAppendBytes: 393_216,
   raftProposals: 4_096,
 } as const;

@@ -51,6 +51,11 @@ export class Peer {
     return this.#inflight.length < limits.raftInflightAppends;
   }
 
+  /** It keeps up, and no further append will go to it by itself. Otherwise one will, as soon as there is room. */
+  hasBeenSentAll(lastIndex: number): boolean {
+    return this.feeding.mode === 'replicate' && this.next > lastIndex;
+  }
+
   sent(lastIndex: number): void {
     assert(this.feeding.mode === 'replicate', 'only a replicating peer is pipelined');
     this.#inflight.push(lastIndex);

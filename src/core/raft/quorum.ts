@@ -57,6 +57,7 @@ export function maybeCommit(s: RaftState): void {
   if (candidate <= s.log.commit || s.log.termAt(candidate) !== s.term) return;
   s.log.commitTo(candidate);
   serveConfirmedReads(s);
-  // Followers apply as soon as they hear: their answers and their snapshots should not wait for a heartbeat.
-  s.wantHeartbeat = true;
+  // Followers apply as soon as they hear: their answers and their snapshots should not wait for a heartbeat. An append that is
+  // about to go, or that waits for room, tells them as well; should its place never come free, the next heartbeat does.
+  for (const peer of s.peers.values()) if (peer.hasBeenSentAll(s.log.lastIndex)) s.wantHeartbeat = true;
 }
