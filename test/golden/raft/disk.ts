@@ -52,8 +52,10 @@ export class Disk {
     return this.#written.reduce(after, this.synced);
   }
 
+  /** Entries kept behind the snapshot serve a running leader only: a store opens with what follows it. */
   boot(): RaftBoot {
-    return this.synced;
+    const { entries, snapshot } = this.synced;
+    return { ...this.synced, entries: entries.filter(({ index }) => index > (snapshot?.index ?? 0)) };
   }
 }
 

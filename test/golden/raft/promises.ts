@@ -5,11 +5,13 @@
  *   W1  term and vote are durable before a message speaks for them (thesis, figure 3.1);
  *   W2  an acknowledged index is durable, and the entry there is the leader's;
  *   W3  one leader a term;
- *   W4  the same entry at the same index, wherever it is applied.
+ *   W4  the same entry at the same index, wherever it is applied;
+ *   W5  every message fits the bus: the codec refuses what does not.
  */
 import { assert } from '../../../src/lib/assert.ts';
 import type { LogEntry, RaftMessage, RaftStatus } from '../../../src/core/raft/types.ts';
 import type { ReplicaId } from '../../../src/lib/ids.ts';
+import { encodeRaftMessage } from '../../../src/wire/raft-codec.ts';
 import { lastOf, termAt, type Stored } from './disk.ts';
 
 export class Promises {
@@ -17,7 +19,9 @@ export class Promises {
   readonly #applied = new Map<number, string>();
 
   /** A message leaves a replica whose disk holds `synced`, for one whose disk will hold `theirs`. */
-  leaves({ term, to, from, body }: RaftMessage, synced: Stored, theirs: Stored | undefined): void {
+  leaves(message: RaftMessage, synced: Stored, theirs: Stored | undefined): void {
+    encodeRaftMessage(message);
+    const { term, to, from, body } = message;
     const { hardState } = synced;
     assert(term <= hardState.term, `W1: ${from} speaks for term ${term}, its disk for ${hardState.term}`);
     if (body.kind === 'vote-reply' && body.granted && !body.pre) {
