@@ -229,7 +229,7 @@ export class Dialogue {
     const data = snapshotBytes(index, Number(given.get('bytes') ?? 100));
     const snapshot: Snapshot = { index, term, data };
     const keepFrom = Number(given.get('keep') ?? index + 1);
-    replica.disk.compact(snapshot, keepFrom);
+    replica.disk.compact(snapshot);
     replica.running.compacted(snapshot, keepFrom);
   }
 

@@ -40,10 +40,10 @@ export class Disk {
     this.#written = [];
   }
 
-  /** A snapshot of applied state takes the place of the entries below `keepFrom`; durable at once. */
-  compact(snapshot: Snapshot, keepFrom: number): void {
+  /** A snapshot of applied state takes the place of the entries up to it; durable at once. */
+  compact(snapshot: Snapshot): void {
     assert(this.#written.length === 0, 'sync before compacting');
-    const entries = this.synced.entries.filter(({ index }) => index >= keepFrom);
+    const entries = this.synced.entries.filter(({ index }) => index > snapshot.index);
     this.synced = { ...this.synced, snapshot, entries };
   }
 
@@ -52,10 +52,8 @@ export class Disk {
     return this.#written.reduce(after, this.synced);
   }
 
-  /** Entries kept behind the snapshot serve a running leader only: a store opens with what follows it. */
   boot(): RaftBoot {
-    const { entries, snapshot } = this.synced;
-    return { ...this.synced, entries: entries.filter(({ index }) => index > (snapshot?.index ?? 0)) };
+    return this.synced;
   }
 }
 

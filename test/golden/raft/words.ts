@@ -93,9 +93,7 @@ function logWords(written: Stored, synced: Stored): string {
     durable.has(`${index}@${term}`) ? `${term}` : `(${term})`,
   );
   const { snapshot } = written;
-  const covered =
-    snapshot !== undefined && (written.entries[0]?.index ?? snapshot.index + 1) > snapshot.index;
-  const mark = covered ? `${snapshot.index}@${snapshot.term}:` : '';
+  const mark = snapshot === undefined ? '' : `${snapshot.index}@${snapshot.term}:`;
   return `[${[mark, ...terms].filter((word) => word !== '').join(' ')}]`;
 }
 
