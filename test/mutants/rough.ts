@@ -1,12 +1,23 @@
 /**
  * The simulator's seeds for hunting mutants: the same clusters, with what would be rare otherwise. Logs are compacted every few
- * entries, so that snapshots travel; replicas are also stopped in good order; leadership is handed over.
+ * entries, so that snapshots travel; replicas are also stopped in good order; leadership is handed over; leaders lose the bus and
+ * still answer whom they reach, which only many clients notice.
  */
 import { prng } from '../../src/lib/prng.ts';
 import type { Fault, FaultKind, SimOptions } from '../sim/options.ts';
 
-const ADDED: readonly FaultKind[] = ['stop-replica', 'transfer', 'lost-disk', 'crash-replica'];
-const EVERY_MS = 1_200;
+const ADDED: readonly FaultKind[] = [
+  'stop-replica',
+  'transfer',
+  'lost-disk',
+  'crash-replica',
+  'leader-disconnect',
+  'leader-disconnect',
+];
+const EVERY_MS = 1_000;
+/** In a short run; a long one has operations enough. */
+const REGISTRARS = 12;
+const SHORT_MS = 10_000;
 
 export function roughen(options: SimOptions): SimOptions {
   const random = prng(`rough/${options.seed}`);
@@ -20,5 +31,6 @@ export function roughen(options: SimOptions): SimOptions {
     if (kind !== undefined) added.push({ atMs: Math.round(atMs), kind, salt: random.uint32() });
   }
   const schedule = [...options.schedule, ...added].sort((a, b) => a.atMs - b.atMs);
-  return { ...options, schedule, snapshotEvery: 5 + random.below(30) };
+  const registrars = options.faultyMs <= SHORT_MS ? REGISTRARS : options.registrars;
+  return { ...options, schedule, registrars, snapshotEvery: 5 + random.below(30) };
 }

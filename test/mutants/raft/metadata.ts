@@ -75,6 +75,6 @@ export const metadata: readonly Mutant[] = [
           'const uid = functionUid([...name].reduce((sum, char) => 31 * sum + (char.codePointAt(0) ?? 0), 7) % 1e9);',
       },
     ],
-    checks: ['sim'],
+    checks: ['tests'],
   },
 ];

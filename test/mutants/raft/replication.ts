@@ -186,7 +186,7 @@ export const replication: readonly Mutant[] = [
         replace: '        if (term + 1 < s.term) return this.#tellStaleLeader(from);\n',
       },
     ],
-    checks: ['sim', 'golden'],
+    checks: ['golden', 'sim'],
   },
   {
     id: 'peer-life-ignored',
