@@ -2,6 +2,7 @@
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { BatonError, isBatonError } from '../src/lib/errors.ts';
 import { prng } from '../src/lib/prng.ts';
 import type { Scenario, ScenarioOptions, ScenarioResult, Verdict } from './scenario.ts';
@@ -44,7 +45,8 @@ export async function run(
     const random = prng(options.seed);
     played = await scenario.play({ stage, options, random, progress });
   } catch (error) {
-    // An interruption also ends children of ours that have no handler for it, and what they did then fails.
+    // An interruption also ends children that are just being started, and what they were for fails before we hear of it.
+    await nextTurn();
     if (!signal.aborted || isBatonError(error, 'canceled')) throw error;
     throw new BatonError('canceled', 'the run was interrupted', { cause: error });
   } finally {

@@ -24,7 +24,8 @@ export async function until<T>(
 export async function pause(ms: number, signal: AbortSignal): Promise<void> {
   try {
     await delay(ms, undefined, { signal });
-  } catch (cause) {
-    throw new BatonError('canceled', 'the run was interrupted', { cause });
+  } catch {
+    // Nothing else ends a delay early, and what the signal says is this.
+    throw new BatonError('canceled', 'the run was interrupted');
   }
 }
