@@ -2,11 +2,13 @@
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import { BatonError, isBatonError } from '../src/lib/errors.ts';
 import { prng } from '../src/lib/prng.ts';
 import type { Scenario, ScenarioOptions, ScenarioResult, Verdict } from './scenario.ts';
 import { Stage } from './stage.ts';
+
+const HEAR_SIGNAL_MS = 50;
 
 export interface RunOptions extends ScenarioOptions {
   /** Undefined: a temporary one, removed when all went well. */
@@ -46,7 +48,7 @@ export async function run(
     played = await scenario.play({ stage, options, random, progress });
   } catch (error) {
     // An interruption also ends children that are just being started, and what they were for fails before we hear of it.
-    await nextTurn();
+    await delay(HEAR_SIGNAL_MS);
     if (!signal.aborted || isBatonError(error, 'canceled')) throw error;
     throw new BatonError('canceled', 'the run was interrupted', { cause: error });
   } finally {
