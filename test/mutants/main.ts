@@ -123,7 +123,7 @@ process.on('exit', () => {
   killAll();
   removeAllWorkspaces();
 });
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(130));
 try {
   process.exitCode = await main();
 } catch (error) {

@@ -52,7 +52,8 @@ export function plant(mutant: Mutant, baseline: string): string {
 }
 
 export function removeWorkspace(directory: string): void {
-  rmSync(directory, { recursive: true, force: true });
+  // What was just killed may still be writing.
+  rmSync(directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
   made.delete(directory);
 }
 
