@@ -74,8 +74,8 @@ export class Nemesis {
         const replica = this.#pick(replicas);
         if (replica === undefined) return false;
         this.#world.tell(`${replica.id}: slow disk`);
-        replica.disk.slowness = 5 + this.#random.below(40);
-        this.#later(500 + this.#random.below(2_000), () => (replica.disk.slowness = 1));
+        replica.disk.drive.slowness = 5 + this.#random.below(40);
+        this.#later(500 + this.#random.below(2_000), () => (replica.disk.drive.slowness = 1));
         return true;
       }
       case 'full-disk':
@@ -184,9 +184,9 @@ export class Nemesis {
     const replica = this.#pick(this.#world.alive(this.#world.replicas));
     if (replica === undefined) return false;
     this.#world.tell(`${replica.id}: disk full`);
-    replica.disk.full = true;
+    replica.disk.drive.full = true;
     this.#later(500 + this.#random.below(1_500), () => {
-      replica.disk.full = false;
+      replica.disk.drive.full = false;
       if (!this.#world.isHeldDown(replica.id)) this.#world.startReplica(replica);
     });
     return true;
@@ -201,11 +201,10 @@ export class Nemesis {
     );
     const replica = this.#pick(replicas);
     if (!all || replica === undefined) return false;
-    this.#world.tell(`${replica.id}: disk ${how}`);
     this.#crashReplica(replica);
-    replica.disk.wipe(how === 'damaged');
-    replica.shownTerm = 0;
-    this.#world.onDiskLost(replica);
+    if (how === 'lost') replica.disk.wipe();
+    const what = how === 'lost' ? 'everything' : replica.disk.rot(this.#random);
+    this.#world.tell(`${replica.id}: disk ${how}: ${what}`);
     return true;
   }
 }

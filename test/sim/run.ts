@@ -43,7 +43,7 @@ export async function simulate(seed: number, options: SimOptions = drawOptions(s
   const clients = new Clients(world);
   const registrars = new Registrars(world);
   const isBroken = (): boolean => world.violations.length > 0;
-  boot(world, oracles);
+  await boot(world, oracles);
   const hasLeader = await world.scheduler.runUntil(BOOT_MS, () => isBroken() || world.leader() !== undefined);
   if (!hasLeader) world.violation(`no leader ${BOOT_MS} ms after the start`);
 
@@ -82,8 +82,8 @@ export async function simulate(seed: number, options: SimOptions = drawOptions(s
   };
 }
 
-function boot(world: World, oracles: Oracles): void {
-  world.bootstrap();
+async function boot(world: World, oracles: Oracles): Promise<void> {
+  await world.bootstrap();
   const artifact = { digest: ARTIFACT, bytes: 1, touchedMs: Number.MAX_SAFE_INTEGER };
   for (const { disk } of world.replicas) disk.artifacts.set(ARTIFACT, artifact);
   for (const replica of world.replicas) world.startReplica(replica);
@@ -107,7 +107,7 @@ async function demandLeaderCrash(world: World, nemesis: Nemesis): Promise<void> 
 /** Liveness needs no more than a majority: the rest stays down, and a leader must come, and commit. */
 async function healMajority(world: World, isBroken: () => boolean): Promise<void> {
   world.tell('the faults end; a majority is healed');
-  const voters = world.replicas.filter(({ disk }) => disk.log.identity?.voter === true);
+  const voters = world.replicas.filter(({ disk }) => disk.log.identity?.voter === true && !disk.isRotten);
   const needed = Math.floor(world.replicas.length / 2) + 1;
   const kept = voters.slice(0, needed);
   const down = kept.length < needed ? [] : world.replicas.filter((replica) => !kept.includes(replica));
@@ -117,8 +117,8 @@ async function healMajority(world: World, isBroken: () => boolean): Promise<void
   world.network.heal();
   const up = world.replicas.filter((replica) => !down.includes(replica));
   for (const replica of up) {
-    replica.disk.full = false;
-    replica.disk.slowness = 1;
+    replica.disk.drive.full = false;
+    replica.disk.drive.slowness = 1;
     world.startReplica(replica);
   }
   for (const worker of world.workers) world.startWorker(worker);
@@ -135,8 +135,8 @@ async function healAll(world: World, isBroken: () => boolean): Promise<void> {
   world.tell('everything is healed');
   world.holdDown([]);
   for (const replica of world.replicas) {
-    replica.disk.full = false;
-    replica.disk.slowness = 1;
+    replica.disk.drive.full = false;
+    replica.disk.drive.slowness = 1;
     world.startReplica(replica);
   }
   await world.scheduler.runUntil(world.nowMs + 1_000, isBroken);

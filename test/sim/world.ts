@@ -17,7 +17,8 @@ import type { SimOptions } from './options.ts';
 import { SimProcess } from './process.ts';
 import { Scheduler } from './scheduler.ts';
 import { SimNetwork } from './sim-bus.ts';
-import { SimArtifactPeers, SimArtifactStore, SimDisk, SimLogStore } from './sim-disk.ts';
+import { SimArtifactPeers, SimArtifactStore } from './sim-artifacts.ts';
+import { SimDisk, WitnessedLogStore } from './sim-disk.ts';
 import { SimFront, SimUpstream, type Served } from './sim-http.ts';
 import { Trace } from './trace.ts';
 
@@ -82,6 +83,12 @@ export class World {
       service: undefined,
       shownTerm: 0,
     }));
+    for (const replica of this.replicas) {
+      replica.disk.onForgotten = () => {
+        replica.shownTerm = 0;
+        this.onDiskLost(replica);
+      };
+    }
     this.workers = ids('w', options.workers).map((id) => ({
       id,
       state: undefined,
@@ -137,7 +144,7 @@ export class World {
 
   #fatal(id: string, process: SimProcess): (error: Error) => void {
     return (error) => {
-      if (this.replicas.find((replica) => replica.id === id)?.disk.full === true) {
+      if (this.replicas.find((replica) => replica.id === id)?.disk.drive.full === true) {
         this.tell(`${id} stops: ${explain(error)}`);
         process.kill();
         return;
@@ -156,22 +163,36 @@ export class World {
     return this.#heldDown.has(id);
   }
 
-  bootstrap(): void {
-    for (const { id, disk } of this.replicas) {
+  /** As `baton bootstrap` does it. */
+  async bootstrap(): Promise<void> {
+    let created = 0;
+    for (const replica of this.replicas) {
+      const { process, random } = this.#life(replica.id);
+      const store = this.#store(replica, process, random.fork('disk'));
       const identity = {
         cluster: CLUSTER,
-        replica: replicaId(id),
+        replica: replicaId(replica.id),
         epoch: 1,
         incarnationMs: 0,
         voter: true,
         votesAboveTerm: 0,
       };
-      disk.log = { ...disk.log, identity };
+      void store
+        .create(identity)
+        .then(() => store.close())
+        .then(() => created++);
     }
+    await this.scheduler.runUntil(this.nowMs + 1_000, () => created === this.replicas.length);
+  }
+
+  #store(replica: SimReplica, process: SimProcess, random: Prng): WitnessedLogStore {
+    return new WitnessedLogStore(replica.disk, process, random, (text) =>
+      this.violation(`${replica.id}: ${text}`),
+    );
   }
 
   startReplica(replica: SimReplica): void {
-    if (replica.process?.alive === true) return;
+    if (replica.process?.alive === true || replica.disk.drive.full) return;
     const { process, random, nonce } = this.#life(replica.id);
     const members = this.replicas.map(({ id }) => ({ id: replicaId(id), grpc: `${id}:1`, http: http(id) }));
     const disks = new Map(this.replicas.map(({ id, disk }) => [http(id), disk]));
@@ -188,7 +209,7 @@ export class World {
         random,
         raftBus: this.network.connect(process, `replica-${replica.id}`),
         bus: this.network.connect(process, `replica-${replica.id}`),
-        store: new SimLogStore(replica.disk, process, random.fork('disk')),
+        store: this.#store(replica, process, random.fork('disk')),
         artifacts: new SimArtifactStore(replica.disk),
         peers: new SimArtifactPeers(disks, (address) => this.#reaches(replica.id, address)),
         logger: this.#logger(replica.id),
@@ -214,7 +235,10 @@ export class World {
           );
         return undefined;
       },
-      (error: unknown) => this.violation(`${replica.id} does not start: ${explain(error)}`),
+      (error: unknown) => {
+        if (replica.disk.drive.full) process.kill();
+        else this.violation(`${replica.id} does not start: ${explain(error)}`);
+      },
     );
   }
 

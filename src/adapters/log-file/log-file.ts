@@ -249,7 +249,9 @@ export class FileLogStore implements LogStore {
     await this.#closeFiles();
     const names = this.#own();
     if (names.length === 0) return;
-    const aside = this.#path(`damaged-${Date.now()}`);
+    let number = 1;
+    while (this.#files.exists(this.#path(`damaged-${number}`))) number++;
+    const aside = this.#path(`damaged-${number}`);
     this.#files.makeFolder(aside);
     for (const name of names) await this.#files.rename(this.#path(name), join(aside, name));
   }

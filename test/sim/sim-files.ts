@@ -1,0 +1,296 @@
+/**
+ * A disk under virtual time, with the page cache before it. A write is in the cache at once and on the disk after its file's
+ * sync; a crash in between keeps any prefix of what was written to a file, cut at any byte, and any prefix of what was done to
+ * names, as a journal does. Files are independent of one another: the order between two of them is nobody's promise.
+ */
+import { basename, dirname } from 'node:path';
+import type { Prng } from '../../src/lib/prng.ts';
+import { BatonError } from '../../src/lib/errors.ts';
+import type { Files, OpenFile } from '../../src/ports/files.ts';
+import type { SimProcess } from './process.ts';
+
+type Edit =
+  | { readonly kind: 'write'; readonly at: number; readonly bytes: Uint8Array }
+  | { readonly kind: 'truncate'; readonly length: number };
+
+type NameChange =
+  | { readonly kind: 'create'; readonly path: string; readonly file: Inode }
+  | { readonly kind: 'rename'; readonly from: string; readonly to: string }
+  | { readonly kind: 'remove'; readonly path: string };
+
+/** A file's bytes: those on the disk, and what was done to them since. */
+class Inode {
+  #durable: Buffer = Buffer.alloc(0);
+  #length = 0;
+  edits: Edit[] = [];
+  /** With every edit done. */
+  length = 0;
+
+  edit(edit: Edit): void {
+    this.edits.push(edit);
+    this.length = edit.kind === 'truncate' ? edit.length : Math.max(this.length, edit.at + edit.bytes.length);
+  }
+
+  /** The first `count` edits are on the disk; of the one behind them, `torn` bytes. */
+  commit(count: number, torn = 0): void {
+    for (const edit of this.edits.slice(0, count)) this.#apply(edit);
+    const next = this.edits[count];
+    if (torn > 0 && next?.kind === 'write') this.#apply({ ...next, bytes: next.bytes.subarray(0, torn) });
+    this.edits = this.edits.slice(count);
+  }
+
+  /** The cache is lost. */
+  forget(): void {
+    this.edits = [];
+    this.length = this.#length;
+  }
+
+  #apply(edit: Edit): void {
+    if (edit.kind === 'truncate') {
+      this.#length = edit.length;
+      return;
+    }
+    const end = edit.at + edit.bytes.length;
+    if (end > this.#durable.length) {
+      const grown = Buffer.alloc(Math.max(end, 2 * this.#durable.length, 256));
+      grown.set(this.#durable.subarray(0, this.#length));
+      this.#durable = grown;
+    }
+    if (edit.at > this.#length) this.#durable.fill(0, this.#length, edit.at);
+    this.#durable.set(edit.bytes, edit.at);
+    this.#length = Math.max(this.#length, end);
+  }
+
+  /** As a process reads it: the cache before the disk. */
+  read(): Buffer {
+    const copy = new Inode();
+    copy.#durable = Buffer.from(this.#durable.subarray(0, this.#length));
+    copy.#length = this.#length;
+    for (const edit of this.edits) copy.#apply(edit);
+    return copy.#durable.subarray(0, copy.#length);
+  }
+
+  get durableLength(): number {
+    return this.#length;
+  }
+
+  flip(at: number, mask: number): void {
+    this.#durable[at] = (this.#durable[at] ?? 0) ^ mask;
+  }
+}
+
+/** One machine's disk; outlives its processes. */
+export class SimDrive {
+  /** As processes see them. */
+  names: Map<string, Inode> = new Map();
+  #durableNames: Map<string, Inode> = new Map();
+  #changes: NameChange[] = [];
+  /** Multiplies the time of a sync. */
+  slowness = 1;
+  /** Every write fails, some of them half-way. */
+  full = false;
+  /** Says "synced" at once and means "in two seconds": what every oracle must notice. */
+  readonly lies: boolean;
+  /** A process holds the folder. */
+  held = false;
+
+  constructor(lies: boolean) {
+    this.lies = lies;
+  }
+
+  change(change: NameChange): void {
+    this.#changes.push(change);
+    rename(this.names, change);
+  }
+
+  /** What was done to names last. */
+  get lastChange(): NameChange | undefined {
+    return this.#changes.at(-1);
+  }
+
+  /** Names are journaled: what is durable is everything up to some change. */
+  commit(upTo: NameChange | undefined): void {
+    const count = upTo === undefined ? 0 : this.#changes.indexOf(upTo) + 1;
+    for (const change of this.#changes.splice(0, count)) rename(this.#durableNames, change);
+  }
+
+  /** The process is gone; two times of three the machine's power with it, and what was only in the cache. */
+  crash(random: Prng): void {
+    this.held = false;
+    if (!this.lies && random.below(3) === 0) return;
+    const keep = (count: number): number => (this.lies ? 0 : random.below(count + 1));
+    this.commit(this.#changes[keep(this.#changes.length) - 1]);
+    this.#changes = [];
+    for (const file of new Set([...this.names.values(), ...this.#durableNames.values()])) {
+      const count = keep(file.edits.length);
+      const next = file.edits[count];
+      const torn = next?.kind === 'write' && !this.lies ? random.below(next.bytes.length + 1) : 0;
+      file.commit(count, torn);
+      file.forget();
+    }
+    this.names = new Map(this.#durableNames);
+  }
+
+  /** Everything is gone. */
+  wipe(): void {
+    this.names = new Map();
+    this.#durableNames = new Map();
+    this.#changes = [];
+    this.full = false;
+  }
+
+  /** One byte of one file rots. @returns which, for the story; undefined: there is nothing to rot */
+  rot(folder: string, random: Prng): string | undefined {
+    const files = [...this.#durableNames]
+      .filter(([path, file]) => dirname(path) === folder && file.durableLength > 0)
+      .sort(([a], [b]) => (a < b ? -1 : 1));
+    const [path, file] = files[random.below(Math.max(1, files.length))] ?? [];
+    if (path === undefined || file === undefined) return undefined;
+    const at = random.below(file.durableLength);
+    file.flip(at, 1 << random.below(8));
+    return `${basename(path)} at byte ${at}`;
+  }
+}
+
+/** A life's view of its machine's disk: nothing that it does takes effect once it is dead. */
+export class SimFiles implements Files {
+  readonly #drive: SimDrive;
+  readonly #process: SimProcess;
+  readonly #random: Prng;
+  #lastMs = 0;
+
+  constructor(drive: SimDrive, process: SimProcess, random: Prng) {
+    this.#drive = drive;
+    this.#process = process;
+    this.#random = random;
+    process.onExit(() => drive.crash(random));
+  }
+
+  /** Holds a process that is dead for good. */
+  #alive<T>(value: T): Promise<T> {
+    return this.#process.alive ? Promise.resolve(value) : new Promise(() => undefined);
+  }
+
+  /** In the order of the calls, as one disk has one queue. */
+  #sync(apply: () => void): Promise<void> {
+    if (!this.#process.alive) return new Promise(() => undefined);
+    const { clock } = this.#process;
+    const takesMs =
+      this.#random.float() < 0.02 ? 10 + this.#random.float() * 30 : 0.3 + this.#random.float() * 2;
+    const dueMs = Math.max(clock.now() + takesMs * this.#drive.slowness, this.#lastMs);
+    this.#lastMs = dueMs;
+    if (this.#drive.lies) {
+      clock.after(LIE_MS, apply);
+      return Promise.resolve();
+    }
+    return new Promise((resolve) => {
+      clock.after(dueMs - clock.now(), () => {
+        apply();
+        resolve();
+      });
+    });
+  }
+
+  exists(path: string): boolean {
+    return (
+      this.#drive.names.has(path) || [...this.#drive.names.keys()].some((name) => dirname(name) === path)
+    );
+  }
+
+  list(folder: string): string[] {
+    return [...this.#drive.names.keys()]
+      .filter((path) => dirname(path) === folder)
+      .map((path) => basename(path));
+  }
+
+  read(path: string): Buffer | undefined {
+    return this.#drive.names.get(path)?.read();
+  }
+
+  makeFolder(): void {
+    // A folder is there as soon as something is in it.
+  }
+
+  async open(path: string, how: 'append' | 'create' | 'overwrite'): Promise<OpenFile> {
+    await this.#alive(undefined);
+    let file = this.#drive.names.get(path);
+    if (file === undefined) {
+      if (how === 'overwrite') throw new BatonError('io', `${path}: no such file`);
+      this.#refuseFull();
+      file = new Inode();
+      this.#drive.change({ kind: 'create', path, file });
+    } else if (how === 'create') file.edit({ kind: 'truncate', length: 0 });
+    return this.#handle(file);
+  }
+
+  #refuseFull(): void {
+    if (this.#drive.full) throw new BatonError('io', 'no space left on device');
+  }
+
+  #handle(file: Inode): OpenFile {
+    return {
+      write: async (bytes, position) => {
+        await this.#alive(undefined);
+        const at = position ?? file.length;
+        if (this.#drive.full) {
+          const fits = this.#random.below(bytes.length);
+          if (fits > 0) file.edit({ kind: 'write', at, bytes: bytes.slice(0, fits) });
+        } else file.edit({ kind: 'write', at, bytes: bytes.slice() });
+        this.#refuseFull();
+      },
+      datasync: () => {
+        const last = file.edits.at(-1);
+        // Another sync of the same file may have been first.
+        return this.#sync(() => file.commit(last === undefined ? 0 : file.edits.indexOf(last) + 1));
+      },
+      close: () => this.#alive(undefined),
+    };
+  }
+
+  async truncate(path: string, bytes: number): Promise<void> {
+    await this.#alive(undefined);
+    this.#drive.names.get(path)?.edit({ kind: 'truncate', length: bytes });
+  }
+
+  async rename(from: string, to: string): Promise<void> {
+    await this.#alive(undefined);
+    this.#drive.change({ kind: 'rename', from, to });
+  }
+
+  async remove(path: string): Promise<void> {
+    await this.#alive(undefined);
+    this.#drive.change({ kind: 'remove', path });
+  }
+
+  syncFolder(): Promise<void> {
+    const last = this.#drive.lastChange;
+    return this.#sync(() => this.#drive.commit(last));
+  }
+
+  lock(path: string): () => void {
+    if (this.#drive.held) throw new BatonError('io', `${path} is held by another process`);
+    this.#drive.held = true;
+    return () => {
+      this.#drive.held = false;
+    };
+  }
+}
+
+const LIE_MS = 2_000;
+
+function rename(names: Map<string, Inode>, change: NameChange): void {
+  switch (change.kind) {
+    case 'create':
+      return void names.set(change.path, change.file);
+    case 'remove':
+      return void names.delete(change.path);
+    case 'rename': {
+      const file = names.get(change.from);
+      names.delete(change.from);
+      if (file !== undefined) names.set(change.to, file);
+      return;
+    }
+    default:
+      return change satisfies never;
+  }
+}
