@@ -19,7 +19,6 @@
 import { join } from 'node:path';
 import { assert } from '../../lib/assert.ts';
 import { BatonError } from '../../lib/errors.ts';
-import { clusterId, replicaId } from '../../lib/ids.ts';
 import type { Files, OpenFile } from '../../ports/files.ts';
 import type {
   HardState,
@@ -33,9 +32,9 @@ import type {
 import * as wire from '../../wire/gen/baton/v1/raft.ts';
 import { writeDurably } from '../system/durable-file.ts';
 import { nodeFiles } from '../system/node-files.ts';
-import { chainSeed, encodeRecord, scanSegment, seal, unseal } from './records.ts';
+import { merged, ownFiles, readDirectory, segmentsOf, SLOTS } from './read-directory.ts';
+import { chainSeed, encodeRecord, seal } from './records.ts';
 
-const SLOTS = ['hard-0', 'hard-1'] as const;
 const SEGMENT_BYTES = 8 * 1024 * 1024;
 
 interface Pending {
@@ -61,6 +60,7 @@ export class FileLogStore implements LogStore {
   #snapshot: StoredSnapshot | undefined;
   #queue: Pending[] = [];
   #tail: Promise<void> = Promise.resolve();
+  #identities: Promise<void> = Promise.resolve();
   #draining = false;
   #failed: Error | undefined;
 
@@ -73,138 +73,41 @@ export class FileLogStore implements LogStore {
     return join(this.#directory, name);
   }
 
-  /** Names of the store's own files that are there. */
-  #own(): string[] {
-    return this.#files
-      .list(this.#directory)
-      .filter((name) => /^(identity|hard-[01]|snapshot|mark|log-\d+)$/.test(name));
-  }
-
-  #segments(): number[] {
-    return this.#files
-      .list(this.#directory)
-      .map((name) => /^log-(\d+)$/.exec(name)?.[1])
-      .filter((text) => text !== undefined)
-      .map(Number)
-      .sort((a, b) => a - b);
-  }
-
   async open(): Promise<OpenedStore> {
     if (!this.#files.exists(this.#directory)) return { kind: 'empty' };
     this.#unlock ??= this.#files.lock(this.#path('lock'));
-    const names = this.#own();
-    if (names.length === 0) return { kind: 'empty' };
-    const identity = this.#readIdentity();
-    if (identity === undefined) return { kind: 'damaged', what: 'identity' };
-    if (!this.#readHardState()) return { kind: 'damaged', what: 'hard-0 and hard-1' };
-    if (!this.#readSnapshot()) return { kind: 'damaged', what: 'snapshot' };
-    const log = await this.#readSegments();
-    if (typeof log === 'string') return { kind: 'damaged', what: log };
-    await this.#guard(() => this.#settle());
+    if (ownFiles(this.#files, this.#directory).length === 0) return { kind: 'empty' };
+    const found = readDirectory(this.#files, this.#directory);
+    if (typeof found === 'string') return { kind: 'damaged', what: found };
+    const { identity, hardState, snapshot, entries, end } = found;
+    this.#hard = hardState;
+    this.#hardSeq = found.hardSeq;
+    this.#snapshot = snapshot;
+    this.#entries = entries;
+    this.#segment = end.segment;
+    this.#segmentBytes = end.bytes;
+    this.#keptBytes = end.keptBytes;
+    this.#chain = end.chain;
+    await this.#guard(() => this.#settle(found.isStale, end.tornBytes > 0));
     return {
       kind: 'ready',
       identity,
-      hardState: this.#hard,
-      snapshot: this.#snapshot,
-      entries: this.#entries.slice(),
-      tornBytes: log,
+      hardState,
+      snapshot,
+      entries: entries.slice(),
+      tornBytes: end.tornBytes,
     };
   }
 
-  /** F6. The slots are written anew: one of them may be torn, or older. */
-  async #settle(): Promise<void> {
+  /** F6. The slots are written anew: one of them may be torn, or older; and so is a log that was left half rewritten. */
+  async #settle(isStale: boolean, isTorn: boolean): Promise<void> {
     await this.#writeHardState(this.#hard);
-    await this.#file?.datasync();
+    if (isStale) return this.#rewriteLog();
+    const path = this.#path(`log-${this.#segment}`);
+    if (isTorn) await this.#files.truncate(path, this.#segmentBytes);
+    this.#file = await this.#files.open(path, 'append');
+    await this.#file.datasync();
     await this.#files.syncFolder(this.#directory);
-  }
-
-  #readIdentity(): StoreIdentity | undefined {
-    const bytes = this.#files.read(this.#path('identity'));
-    const content = bytes === undefined ? undefined : unseal(bytes);
-    if (content === undefined) return undefined;
-    const { cluster, replica, epoch, incarnationMs, voter, votesAboveTerm } =
-      wire.StoredIdentity.decode(content);
-    return {
-      cluster: clusterId(cluster),
-      replica: replicaId(replica),
-      epoch,
-      incarnationMs,
-      voter,
-      votesAboveTerm,
-    };
-  }
-
-  /** F2: the whole slot with the higher sequence wins; one that is torn or rotten has its value in the other. */
-  #readHardState(): boolean {
-    for (const slot of SLOTS) {
-      const bytes = this.#files.read(this.#path(slot));
-      const content = bytes === undefined ? undefined : unseal(bytes);
-      if (content === undefined) continue;
-      const seq = Buffer.from(content).readUInt32LE(0);
-      if (seq <= this.#hardSeq) continue;
-      const { term, vote, commit } = wire.StoredHardState.decode(content.subarray(4));
-      this.#hardSeq = seq;
-      this.#hard = { term, vote, commit };
-    }
-    return this.#hardSeq > 0;
-  }
-
-  #readSnapshot(): boolean {
-    const bytes = this.#files.read(this.#path('snapshot'));
-    if (bytes === undefined) return true;
-    const content = unseal(bytes);
-    if (content === undefined) return false;
-    const view = Buffer.from(content.buffer, content.byteOffset, content.length);
-    const index = Number(view.readBigUInt64LE(0));
-    const term = Number(view.readBigUInt64LE(8));
-    this.#snapshot = { index, term, data: content.subarray(16) };
-    return true;
-  }
-
-  /** Torn bytes that were cut, or what is damaged. */
-  async #readSegments(): Promise<number | string> {
-    const segments = this.#segments();
-    const mark = this.#readMark();
-    if (mark !== undefined && mark.segment > (segments.at(-1) ?? 0)) return `log-${mark.segment}`;
-    let torn = 0;
-    for (const [i, segment] of segments.entries()) {
-      const isLast = i === segments.length - 1;
-      const bytes = this.#files.read(this.#path(`log-${segment}`)) ?? Buffer.alloc(0);
-      const scan = scanSegment(bytes, segment);
-      if (scan.state === 'damaged' || (scan.state === 'torn' && !isLast)) return `log-${segment}`;
-      // A segment's first record is durable before anything older is removed: without it there is nothing to begin from.
-      if (segments.length === 1 && scan.payloads.length === 0) return `log-${segment}`;
-      if (segment === mark?.segment && scan.goodBytes < mark.bytes) return `log-${segment} (cut)`;
-      for (const payload of scan.payloads) this.#replay(wire.StoredEntries.decode(payload));
-      if (!isLast) continue;
-      torn = bytes.length - scan.goodBytes;
-      if (torn > 0) await this.#files.truncate(this.#path(`log-${segment}`), scan.goodBytes);
-      this.#segment = segment;
-      this.#segmentBytes = scan.goodBytes;
-      this.#keptBytes = scan.payloads[0]?.length ?? 0;
-      this.#chain = scan.chain;
-      this.#file = await this.#files.open(this.#path(`log-${segment}`), 'append');
-    }
-    const base = this.#snapshot?.index ?? 0;
-    // A crash between a leader's snapshot and the log's rewrite left a tail that does not follow from the snapshot.
-    const atBase = this.#entries.find((entry) => entry.index === base);
-    if (atBase !== undefined && atBase.term !== this.#snapshot?.term) this.#entries = [];
-    this.#entries = this.#entries.filter((entry) => entry.index > base);
-    if (this.#file === undefined) return 'log';
-    // F2: a lost slot is told from one that was torn before it was acknowledged.
-    if ((this.#entries.at(-1)?.term ?? 0) > this.#hard.term) return 'hard-0 and hard-1';
-    if (this.#entries.length > 0 && this.#entries[0]?.index !== base + 1)
-      return 'log (a gap after the snapshot)';
-    return torn;
-  }
-
-  /** F5. Undefined: there is none, or it was torn. */
-  #readMark(): { segment: number; bytes: number } | undefined {
-    const bytes = this.#files.read(this.#path('mark'));
-    const content = bytes === undefined ? undefined : unseal(bytes);
-    if (content === undefined) return undefined;
-    const view = Buffer.from(content);
-    return { segment: view.readUInt32LE(0), bytes: Number(view.readBigUInt64LE(4)) };
   }
 
   async #writeMark(): Promise<void> {
@@ -214,20 +117,6 @@ export class FileLogStore implements LogStore {
     const path = this.#path('mark');
     this.#mark ??= await this.#files.open(path, this.#files.exists(path) ? 'overwrite' : 'create');
     await this.#mark.write(seal(view), 0);
-  }
-
-  #replay(record: wire.StoredEntries): void {
-    if (record.reset) this.#entries = [];
-    this.#merge(record.entries);
-    this.#hard = { ...this.#hard, commit: Math.max(this.#hard.commit, record.commit) };
-  }
-
-  #merge(entries: readonly StoredEntry[]): void {
-    const first = entries[0];
-    if (first === undefined) return;
-    const base = this.#entries[0]?.index ?? first.index;
-    if (first.index - base < this.#entries.length) this.#entries.length = Math.max(0, first.index - base);
-    for (const { index, term, data } of entries) this.#entries.push({ index, term, data });
   }
 
   async create(identity: StoreIdentity): Promise<void> {
@@ -247,7 +136,7 @@ export class FileLogStore implements LogStore {
   /** F4: what was here is evidence. */
   async #setAside(): Promise<void> {
     await this.#closeFiles();
-    const names = this.#own();
+    const names = ownFiles(this.#files, this.#directory);
     if (names.length === 0) return;
     let number = 1;
     while (this.#files.exists(this.#path(`damaged-${number}`))) number++;
@@ -256,10 +145,14 @@ export class FileLogStore implements LogStore {
     for (const name of names) await this.#files.rename(this.#path(name), join(aside, name));
   }
 
-  async setIdentity(identity: StoreIdentity): Promise<void> {
-    await this.#guard(() =>
-      writeDurably(this.#path('identity'), seal(wire.StoredIdentity.encode(identity).finish()), this.#files),
+  /** One after the other: they write beside the same file. */
+  setIdentity(identity: StoreIdentity): Promise<void> {
+    const bytes = seal(wire.StoredIdentity.encode(identity).finish());
+    const done = this.#identities.then(() =>
+      this.#guard(() => writeDurably(this.#path('identity'), bytes, this.#files)),
     );
+    this.#identities = done.catch(() => undefined);
+    return done;
   }
 
   save(batch: SaveBatch): Promise<void> {
@@ -324,7 +217,7 @@ export class FileLogStore implements LogStore {
       }
       if (entries.length > 0) {
         records.push(this.#encode(entries, false));
-        this.#merge(entries);
+        this.#entries = merged(this.#entries, entries);
         dirty = true;
       }
     }
@@ -383,7 +276,7 @@ export class FileLogStore implements LogStore {
 
   /** A fresh segment that begins with everything kept; the older ones go once it is durable. */
   async #rewriteLog(): Promise<void> {
-    const old = this.#segments();
+    const old = segmentsOf(this.#files, this.#directory);
     await this.#beginSegment(this.#segment + 1);
     for (const segment of old) await this.#files.remove(this.#path(`log-${segment}`));
   }
