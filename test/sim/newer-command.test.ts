@@ -8,9 +8,11 @@ const UNKNOWN = Uint8Array.from([0x98, 0x06, 0x01]);
 
 it('stops each replica that would apply it, and the last one has nobody to commit it with', async () => {
   const world = new World({ ...drawOptions(1), replicas: 3 });
-  world.bootstrap();
-  for (const { disk } of world.replicas)
-    disk.log = { ...disk.log, term: 1, entries: [{ index: 1, term: 1, data: UNKNOWN }] };
+  await world.bootstrap({
+    hardState: { term: 1, vote: '', commit: 0 },
+    entries: [{ index: 1, term: 1, data: UNKNOWN }],
+    snapshot: undefined,
+  });
   for (const replica of world.replicas) world.startReplica(replica);
   await world.scheduler.runUntil(10_000, () => world.alive(world.replicas).length === 1);
   expect(world.violations).toEqual([

@@ -9,6 +9,7 @@ import { BatonError, explain } from '../../src/lib/errors.ts';
 import { clusterId, dataPlaneId, replicaId, workerId, type ClusterId } from '../../src/lib/ids.ts';
 import { compareFence } from '../../src/core/model/fence.ts';
 import { prng, type Prng } from '../../src/lib/prng.ts';
+import type { SaveBatch } from '../../src/ports/log-store.ts';
 import type { Logger } from '../../src/ports/system.ts';
 import type { WorkerState } from '../../src/ports/worker-state.ts';
 import { workerDefaults } from '../../src/worker/config.ts';
@@ -163,8 +164,8 @@ export class World {
     return this.#heldDown.has(id);
   }
 
-  /** As `baton bootstrap` does it. */
-  async bootstrap(): Promise<void> {
+  /** As `baton bootstrap` does it; `history` is what each disk holds from the beginning. */
+  async bootstrap(history?: SaveBatch): Promise<void> {
     let created = 0;
     for (const replica of this.replicas) {
       const { process, random } = this.#life(replica.id);
@@ -179,6 +180,7 @@ export class World {
       };
       void store
         .create(identity)
+        .then(() => (history === undefined ? undefined : store.save(history)))
         .then(() => store.close())
         .then(() => created++);
     }

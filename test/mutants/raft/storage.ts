@@ -4,6 +4,7 @@ import type { Mutant } from '../mutant.ts';
 const DRIVER = 'src/control-plane/raft-driver.ts';
 const STATE = 'src/core/raft/state.ts';
 const LOG_FILE = 'src/adapters/log-file/log-file.ts';
+const LOG_READER = 'src/adapters/log-file/read-directory.ts';
 
 export const storage: readonly Mutant[] = [
   {
@@ -155,7 +156,7 @@ export const storage: readonly Mutant[] = [
         replace: '    for (const slot of SLOTS.slice(0, 1)) {\n      const path',
       },
     ],
-    checks: ['tests'],
+    checks: ['sim'],
   },
   {
     id: 'log-not-synced',
@@ -169,7 +170,7 @@ export const storage: readonly Mutant[] = [
         replace: '    await writeRecords();\n',
       },
     ],
-    checks: ['tests'],
+    checks: ['sim'],
   },
   {
     id: 'vote-not-synced',
@@ -177,7 +178,7 @@ export const storage: readonly Mutant[] = [
     title: 'term and vote are written and never flushed',
     source: 'own',
     edits: [{ file: LOG_FILE, find: '        await file.datasync();\n', replace: '' }],
-    checks: ['tests'],
+    checks: ['sim'],
   },
   {
     id: 'damage-taken-for-torn',
@@ -186,9 +187,10 @@ export const storage: readonly Mutant[] = [
     source: 'own',
     edits: [
       {
-        file: LOG_FILE,
-        find: "      if (scan.state === 'damaged' || (scan.state === 'torn' && !isLast)) return `log-${segment}`;\n",
-        replace: "      if (scan.state !== 'whole' && !isLast) return `log-${segment}`;\n",
+        file: LOG_READER,
+        find: "    if (state === 'damaged' || (segment !== begun.segment && payloads.length > 0)) return `log-${segment}`;\n",
+        replace:
+          "    if (segment !== begun.segment && state !== 'torn' && payloads.length > 0) return `log-${segment}`;\n",
       },
     ],
     checks: ['tests'],
