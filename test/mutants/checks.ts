@@ -1,6 +1,6 @@
 /** The checks, in a given copy of the tree: what fails, and whether it is the mutant that fails or only its loading. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import { runNode, type Ended } from './child.ts';
 import type { CheckName, Group } from './mutant.ts';
 import { oracleOf } from './oracle.ts';
@@ -16,6 +16,8 @@ export type Verdict =
       readonly detail: string;
       readonly seeds: number;
       readonly seed: SeedRange | undefined;
+      /** The file whose test failed. */
+      readonly file: string | undefined;
     }
   /** It does not load: nothing was shown. */
   | { readonly kind: 'invalid'; readonly why: string };
@@ -48,7 +50,7 @@ export async function compile(workspace: string): Promise<string | undefined> {
   return ended.code === 0 ? undefined : firstLine(ended.stdout || ended.stderr);
 }
 
-const TESTS: Readonly<Record<Group, readonly string[]>> = {
+export const TESTS: Readonly<Record<Group, readonly string[]>> = {
   raft: [
     'test/unit/metadata',
     'test/unit/log-file',
@@ -62,7 +64,6 @@ const TESTS: Readonly<Record<Group, readonly string[]>> = {
     'test/unit/dispatch',
     'test/unit/endpoints',
     'test/unit/fleet',
-    'test/unit/runtimes/ports.test.ts',
     'test/property/dispatch',
     'test/property/endpoints',
     'test/property/fleet',
@@ -76,12 +77,12 @@ export function hasGolden(): boolean {
   return existsSync(folder) && readdirSync(folder).some((name) => name.endsWith('.test.ts'));
 }
 
-export function runCheck(check: CheckName, group: Group, workspace: string): Promise<Verdict> {
+export function runCheck(check: CheckName, tests: readonly string[], workspace: string): Promise<Verdict> {
   switch (check) {
     case 'golden':
       return hasGolden() ? runTests('golden', [GOLDEN], workspace) : Promise.resolve(PASSED);
     case 'tests':
-      return runTests('tests', TESTS[group], workspace);
+      return runTests('tests', tests, workspace);
     case 'sim':
       return runSim(SEED_BUDGET, workspace);
     default:
@@ -118,10 +119,13 @@ async function runTests(check: CheckName, paths: readonly string[], workspace: s
   if (ended.timedOut) return failed(`${check}: no end`, `not done after ${TESTS_LIMIT_MS / 1_000} s`);
   if (!existsSync(report)) return { kind: 'invalid', why: tail(ended) };
   const { testResults } = JSON.parse(readFileSync(report, 'utf8')) as VitestReport;
-  for (const { assertionResults } of testResults) {
+  for (const { name, assertionResults } of testResults) {
     const broken = assertionResults.find(({ status }) => status === 'failed');
     if (broken !== undefined)
-      return failed(`${check}: ${broken.fullName}`, firstLine(broken.failureMessages.join('\n')));
+      return {
+        ...failed(`${check}: ${broken.fullName}`, firstLine(broken.failureMessages.join('\n'))),
+        file: relative(realpathSync(workspace), name),
+      };
   }
   return { kind: 'invalid', why: firstLine(testResults.map(({ message }) => message).join('\n')) };
 }
@@ -160,7 +164,7 @@ export async function runSim(ranges: readonly SeedRange[], workspace: string): P
 }
 
 function failed(by: string, detail: string, seeds = 0): Extract<Verdict, { kind: 'failed' }> {
-  return { kind: 'failed', by, detail, seeds, seed: undefined };
+  return { kind: 'failed', by, detail, seeds, seed: undefined, file: undefined };
 }
 
 function firstLine(text: string): string {

@@ -1,6 +1,6 @@
 /** One mutant through its checks, and the unmutated tree through the same: only a difference counts. */
-import { compile, runCheck, runSim, type SeedRange, type Verdict } from './checks.ts';
-import type { CheckName, Group, Mutant } from './mutant.ts';
+import { compile, runCheck, runSim, TESTS, type SeedRange, type Verdict } from './checks.ts';
+import type { Group, Mutant } from './mutant.ts';
 import { copyTree, plant, removeWorkspace } from './workspace.ts';
 
 export interface Row {
@@ -29,19 +29,19 @@ export class Baseline {
   readonly #seeds = new Map<string, Promise<Verdict>>();
 
   /** @returns what is red without any mutant, by check; empty: the hunt may begin */
-  async check(checks: ReadonlySet<CheckName>, groups: ReadonlySet<Group>): Promise<string[]> {
+  async check(mutants: readonly Mutant[]): Promise<string[]> {
     const why = await compile(this.workspace);
     if (why !== undefined) return [`it does not compile: ${why}`];
     const red: string[] = [];
-    for (const check of checks)
-      for (const group of groups) {
-        const verdict =
-          check === 'sim'
-            ? await runSim(BASELINE_SEEDS, this.workspace)
-            : await runCheck(check, group, this.workspace);
-        if (verdict.kind === 'failed') red.push(`${verdict.by}: ${verdict.detail}`);
-        if (verdict.kind === 'invalid') red.push(`${check} does not load: ${verdict.why}`);
-      }
+    const tests = [...new Set(mutants.flatMap((mutant) => testsOf(mutant)))];
+    for (const check of new Set(mutants.flatMap(({ checks }) => checks))) {
+      const verdict =
+        check === 'sim'
+          ? await runSim(BASELINE_SEEDS, this.workspace)
+          : await runCheck(check, tests, this.workspace);
+      if (verdict.kind === 'failed') red.push(`${verdict.by}: ${verdict.detail}`);
+      if (verdict.kind === 'invalid') red.push(`${check} does not load: ${verdict.why}`);
+    }
     return red;
   }
 
@@ -67,12 +67,14 @@ export async function hunt(mutant: Mutant, baseline: Baseline): Promise<Row> {
     if (why !== undefined) return row(false, 'invalid: it does not compile', why, 0);
     let seeds = 0;
     for (const check of mutant.checks) {
-      const verdict = await runCheck(check, group, workspace);
+      const verdict = await runCheck(check, testsOf(mutant), workspace);
       if (verdict.kind === 'invalid')
         return row(false, `invalid: ${check} does not load`, verdict.why, seeds);
       seeds += verdict.seeds;
       if (verdict.kind === 'passed') continue;
-      const { seed } = verdict;
+      const { seed, file } = verdict;
+      if (check === 'tests' && file !== undefined && !(await isSteady(file, workspace, baseline)))
+        return row(false, `invalid: ${verdict.by}: fails now and then`, verdict.detail, seeds);
       if (seed !== undefined && !(await baseline.passes(seed)))
         return row(
           false,
@@ -86,6 +88,17 @@ export async function hunt(mutant: Mutant, baseline: Baseline): Promise<Row> {
   } finally {
     removeWorkspace(workspace);
   }
+}
+
+function testsOf({ checks, tests, group }: Mutant): readonly string[] {
+  return checks.includes('tests') ? (tests ?? TESTS[group]) : [];
+}
+
+/** It fails again with the mutant, and not without it: a test that depends on the machine catches nothing. */
+async function isSteady(file: string, workspace: string, baseline: Baseline): Promise<boolean> {
+  const again = await runCheck('tests', [file], workspace);
+  const without = await runCheck('tests', [file], baseline.workspace);
+  return again.kind === 'failed' && without.kind === 'passed';
 }
 
 function seedNote(seed: SeedRange | undefined, detail: string): string {

@@ -106,8 +106,7 @@ async function main(): Promise<number> {
   for (const mutant of chosen) planted(mutant, baseline.workspace);
   say('the tree as it is must pass first …');
   if (!hasGolden()) say('there are no golden dialogues: the simulator alone is asked');
-  const checks = new Set<CheckName>(chosen.flatMap((mutant) => mutant.checks));
-  const red = await baseline.check(checks, new Set(chosen.map(({ group }) => group)));
+  const red = await baseline.check(chosen);
   if (red.length > 0) return refuse(`the tree fails without any mutant: ${red[0] ?? ''}`);
   const rows = await huntAll(chosen, jobs, baseline);
   printTable(rows);

@@ -30,6 +30,8 @@ export interface Mutant {
   readonly edits: readonly Edit[];
   /** In this order, until one fails; what is not named is not asked. */
   readonly checks: readonly CheckName[];
+  /** For `tests`, where those of the group are not the ones. */
+  readonly tests?: readonly string[];
 }
 
 /** @returns the files that it changes, as they become. @throws as {@link applyEdit} does */

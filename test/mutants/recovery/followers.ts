@@ -138,6 +138,7 @@ export const followers: readonly Mutant[] = [
       },
     ],
     checks: ['tests'],
+    tests: ['test/unit/runtimes/ports.test.ts'],
   },
   {
     id: 'demand-not-sent-again',

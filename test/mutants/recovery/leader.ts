@@ -66,7 +66,7 @@ export const leader: readonly Mutant[] = [
       {
         file: RECONSTRUCTION,
         find: "if (placed.state === 'unconfirmed' && worker.view.hasInventory) {",
-        replace: "if (placed.state === 'unconfirmed') {",
+        replace: "if (placed.state === 'unconfirmed' && worker.state !== 'dead') {",
       },
     ],
     checks: ['tests', 'sim'],
