@@ -20,6 +20,7 @@ export interface Leader {
 }
 
 const ELECTION_WAIT_MS = 15_000;
+const SETTLE_MS = 1_000;
 
 export class ReplicaSet {
   readonly directory: string;
@@ -79,6 +80,25 @@ export class ReplicaSet {
       if (leader !== undefined) return leader;
       if (performance.now() > deadline)
         throw new BatonError('no-leader', `no replica leads after ${ELECTION_WAIT_MS / 1_000} s`);
+      await delay(20);
+    }
+  }
+
+  /** Resolves with the leader once all replicas have named it for a while: one that is still starting can elect nobody. */
+  async settled(): Promise<Leader> {
+    const deadline = performance.now() + ELECTION_WAIT_MS;
+    let named = '';
+    let sinceMs = performance.now();
+    for (;;) {
+      const leaders = new Set((await this.statuses()).map(({ leader, term }) => `${leader} in term ${term}`));
+      const [now = ''] = leaders;
+      if (leaders.size !== 1 || now !== named || now.startsWith(' ')) sinceMs = performance.now();
+      named = now;
+      if (performance.now() - sinceMs >= SETTLE_MS) return this.leader();
+      if (performance.now() > deadline)
+        throw new BatonError('no-leader', 'the replicas follow no common leader for long', {
+          hint: 'is the machine busy with other work?',
+        });
       await delay(20);
     }
   }

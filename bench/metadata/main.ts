@@ -17,7 +17,7 @@ await runBench('bench:metadata', async (bench) => {
     svg: { type: 'string' },
     seconds: { type: 'string', default: '6' },
     rounds: { type: 'string', default: '3' },
-    inside: { type: 'string', default: '256' },
+    inside: { type: 'string', default: '128' },
     profile: { type: 'string' },
   });
   const options = {

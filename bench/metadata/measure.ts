@@ -53,7 +53,7 @@ async function measureOnce(
   replicas: ReplicaSet,
   bench: Bench,
 ): Promise<Omit<Measured, 'repeats'>> {
-  const leader = await replicas.leader();
+  const leader = await replicas.settled();
   // Few first: a cold process that meets all callers at once stalls for longer than an election waits, on a busy machine.
   const few = Math.ceil(callers / 16);
   await run(leader, few, (seconds * WARM_UP_SHARE) / 2, `${series}-cold`);

@@ -20,8 +20,7 @@ const LOOK_EVERY_MS = 5;
 export const LOSE_WITHIN_MS = 2_000;
 
 export async function blockLeader(replicas: ReplicaSet, processes: ReplicaProcesses): Promise<Blocked> {
-  await untilAllFollow(replicas);
-  const before = await replicas.leader();
+  const before = await replicas.settled();
   const beganMs = performance.now();
   const [blockedMs, after] = await Promise.all([
     processes.block(before.id, BLOCK_MS),
@@ -32,19 +31,6 @@ export async function blockLeader(replicas: ReplicaSet, processes: ReplicaProces
     newLeaderMs: round(after.ms),
     lostLeadership: after.ms <= LOSE_WITHIN_MS && (await untilItFollows(replicas, before, beganMs)),
   };
-}
-
-/** A replica that is still starting can elect nobody. */
-async function untilAllFollow(replicas: ReplicaSet): Promise<void> {
-  const deadline = performance.now() + GIVE_UP_MS;
-  for (;;) {
-    const statuses = await replicas.statuses();
-    const leaders = new Set(statuses.map(({ leader, term }) => `${leader} in ${term}`));
-    const agree = leaders.size === 1 && statuses[0]?.leader !== '';
-    if (agree && statuses.length === replicas.view.replicas.length) return;
-    if (performance.now() > deadline) throw new BatonError('timeout', 'the replicas follow no common leader');
-    await delay(LOOK_EVERY_MS);
-  }
 }
 
 async function untilAnotherLeads(
