@@ -32,5 +32,6 @@ export function roughen(options: SimOptions): SimOptions {
   }
   const schedule = [...options.schedule, ...added].sort((a, b) => a.atMs - b.atMs);
   const registrars = options.faultyMs <= SHORT_MS ? REGISTRARS : options.registrars;
-  return { ...options, schedule, registrars, snapshotEvery: 5 + random.below(30) };
+  const timing = { ...options.timing, snapshotEvery: 5 + random.below(30) };
+  return { ...options, schedule, registrars, timing };
 }

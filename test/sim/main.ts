@@ -39,6 +39,8 @@ interface Row {
   readonly faultsByKind: SimResult['faultsByKind'];
   readonly leaderChanges: number;
   readonly violations: readonly string[];
+  /** Of one processor. */
+  readonly seconds: number;
 }
 
 function refuse(why: string): never {
@@ -58,8 +60,9 @@ function lengthOf(fallback: Length): Length {
   return refuse(`--length: ${JSON.stringify(length)}: give quick or long`);
 }
 
-function rowOf(result: SimResult): Row {
+function rowOf(result: SimResult, beganMs: number): Row {
   return {
+    seconds: Number(((performance.now() - beganMs) / 1_000).toFixed(2)),
     seed: result.options.seed,
     ok: result.ok,
     trace: result.traceHash,
@@ -105,7 +108,10 @@ async function runOne(seed: number): Promise<boolean> {
     process.stdout.write(`drawn in ${path}\n`);
   }
   if (values.json !== undefined)
-    writeFileSync(values.json, `${JSON.stringify(summary([rowOf(result)], wall), null, 2)}\n`);
+    writeFileSync(
+      values.json,
+      `${JSON.stringify(summary([rowOf(result, beganMs)], Number(wall)), null, 2)}\n`,
+    );
   if (!ok) await tellShrunk(options);
   return ok;
 }
@@ -116,7 +122,7 @@ async function tellShrunk(options: ReturnType<typeof drawOptions>): Promise<void
   process.stdout.write(`these faults are enough:\n${tellSchedule(small).join('\n')}\n`);
 }
 
-function summary(rows: readonly Row[], wallSeconds: string): object {
+function summary(rows: readonly Row[], wallSeconds: number): object {
   const sum = (of: (row: Row) => number): number => rows.reduce((total, row) => total + of(row), 0);
   const faultsByKind: Record<string, number> = {};
   for (const row of rows)
@@ -126,8 +132,8 @@ function summary(rows: readonly Row[], wallSeconds: string): object {
   return {
     seeds: rows.length,
     virtualHours: sum((row) => row.virtualMs) / 3_600_000,
-    wallSeconds: Number(wallSeconds),
-    eventsPerSecond: Math.round(sum((row) => row.events) / Math.max(0.001, Number(wallSeconds))),
+    wallSeconds,
+    eventsPerSecond: Math.round(sum((row) => row.events) / Math.max(0.001, wallSeconds)),
     opsPerSeed: Math.round(sum((row) => row.operations) / Math.max(1, rows.length)),
     faultsByKind,
     leaderChanges: sum((row) => row.leaderChanges),
@@ -143,51 +149,56 @@ function summary(rows: readonly Row[], wallSeconds: string): object {
   };
 }
 
-/** Seeds of this share, one after the other; the parent hears of each. */
+/** Seeds of this share, one after the other; the parent hears of each, and nobody goes on without it. */
 async function runShare(share: string): Promise<void> {
+  const orphaned = (): void => process.exit(1);
+  process.on('disconnect', orphaned);
   const seeds = JSON.parse(share) as number[];
-  for (const seed of seeds) process.send?.(rowOf(await simulate(seed, drawOptions(seed, lengthOf('long')))));
+  for (const seed of seeds) {
+    const beganMs = performance.now();
+    process.send?.(rowOf(await simulate(seed, drawOptions(seed, lengthOf('long'))), beganMs));
+  }
+  process.off('disconnect', orphaned);
+  process.disconnect();
+}
+
+function readJournal(path: string): Row[] {
+  if (!values.resume || !existsSync(path)) return [];
+  const lines = readFileSync(path, 'utf8').trim().split('\n').filter(Boolean);
+  return lines.map((line) => JSON.parse(line) as Row);
 }
 
 async function runMany(count: number): Promise<boolean> {
   const from = whole('from', values.from, 1);
   const journal = `${values.json ?? join('.', 'sim')}.rows`;
+  const rows = readJournal(journal).filter(({ seed }) => seed >= from && seed < from + count);
   if (!values.resume) rmSync(journal, { force: true });
-  const rows: Row[] = existsSync(journal)
-    ? readFileSync(journal, 'utf8')
-        .trim()
-        .split('\n')
-        .filter(Boolean)
-        .map((line) => JSON.parse(line) as Row)
-    : [];
   const done = new Set(rows.map(({ seed }) => seed));
   const left = Array.from({ length: count }, (_, i) => from + i).filter((seed) => !done.has(seed));
   const beganMs = performance.now();
   const jobs = Math.max(1, Math.min(availableParallelism(), left.length));
+  const earlierSeconds = rows.reduce((sum, { seconds }) => sum + seconds, 0) / availableParallelism();
   const onRow = (row: Row): void => {
     rows.push(row);
     appendFileSync(journal, `${JSON.stringify(row)}\n`);
     if (!row.ok) process.stdout.write(`seed ${row.seed} FAILED: ${row.violations[0] ?? ''}\n`);
-    if (rows.length % 10 === 0) process.stderr.write(`  ${rows.length} of ${count}\r`);
+    if (rows.length % 10 === 0) process.stderr.write(`  ${rows.length} of ${count} seeds\n`);
   };
-  await Promise.all(
-    Array.from({ length: jobs }, (_, job) =>
-      runJob(
-        left.filter((_seed, i) => i % jobs === job),
-        onRow,
-      ),
-    ),
-  );
-  const wall = ((performance.now() - beganMs) / 1_000).toFixed(1);
-  const total = summary(rows, wall);
+  const share = (job: number): number[] => left.filter((_seed, i) => i % jobs === job);
+  const ends = await Promise.all(Array.from({ length: jobs }, (_, job) => runJob(share(job), onRow)));
+  const total = summary(rows, Number((earlierSeconds + (performance.now() - beganMs) / 1_000).toFixed(1)));
   process.stdout.write(`${JSON.stringify({ ...total, rows: undefined }, null, 2)}\n`);
   if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(total, null, 2)}\n`);
+  const broken = ends.find((end) => end !== undefined);
+  if (broken !== undefined)
+    process.stderr.write(`sim: ${broken}; what is done is in ${journal}: go on with --resume\n`);
   const failed = rows.find(({ ok }) => !ok);
   if (failed !== undefined) await tellShrunk(drawOptions(failed.seed, lengthOf('long')));
   return rows.length >= count && failed === undefined;
 }
 
-function runJob(seeds: readonly number[], onRow: (row: Row) => void): Promise<void> {
+/** @returns how it ended before its time, if it did */
+function runJob(seeds: readonly number[], onRow: (row: Row) => void): Promise<string | undefined> {
   const args = ['--share', JSON.stringify(seeds), '--length', lengthOf('long')];
   const child = fork(fileURLToPath(import.meta.url), args, {
     execArgv: process.execArgv,
@@ -195,11 +206,12 @@ function runJob(seeds: readonly number[], onRow: (row: Row) => void): Promise<vo
   });
   const end = (): void => void child.kill();
   process.once('SIGINT', end);
-  return new Promise((resolve, reject) => {
+  return new Promise((resolve) => {
     child.on('message', (row) => onRow(row as Row));
-    child.on('exit', (code) =>
-      code === 0 ? resolve() : reject(new Error(`a share of seeds ended with ${code ?? 'a signal'}`)),
-    );
+    child.on('exit', (code, signal) => {
+      process.off('SIGINT', end);
+      resolve(code === 0 ? undefined : `a share of the seeds ended with ${signal ?? `code ${code}`}`);
+    });
   });
 }
 

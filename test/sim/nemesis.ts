@@ -2,6 +2,7 @@
 import { explain } from '../../src/lib/errors.ts';
 import { prng, type Prng } from '../../src/lib/prng.ts';
 import type { Fault, FaultKind } from './options.ts';
+import type { SimProcess } from './process.ts';
 import type { World } from './world.ts';
 
 type Replica = World['replicas'][number];
@@ -84,6 +85,18 @@ export class Nemesis {
         return this.#loseDisk('damaged');
       case 'lost-disk':
         return this.#loseDisk('lost');
+      case 'crash-on-sync':
+        return this.#crashOnSync();
+      case 'pause-leader':
+        return this.#pause(this.#world.leader());
+      case 'pause-replica':
+        return this.#pause(this.#pick(this.#world.alive(replicas)));
+      case 'pause-worker':
+        return this.#pause(this.#pick(this.#world.alive(workers)));
+      case 'slow-link':
+        return this.#slowLink();
+      case 'clock-jump':
+        return this.#jumpClock();
       default:
         return kind satisfies never;
     }
@@ -122,7 +135,7 @@ export class Nemesis {
   #stopReplica(replica: Replica | undefined): boolean {
     const { process, controlPlane } = replica ?? {};
     if (replica === undefined || process === undefined || controlPlane?.isReady() !== true) return false;
-    this.#world.tell(`stop ${replica.id}`);
+    this.#world.tell(`end ${replica.id} in good order`);
     void controlPlane.stop().then(() => process.kill());
     this.#later(2_300 + this.#random.below(200), () => {
       // Somebody else may have killed and started it meanwhile.
@@ -142,6 +155,59 @@ export class Nemesis {
       (to) => this.#world.tell(`${to.leader} took it over`),
       (error: unknown) => this.#world.tell(`it was not handed over: ${explain(error)}`),
     );
+    return true;
+  }
+
+  /** The leader, or somebody else, loses power just before or just after its next sync. */
+  #crashOnSync(): boolean {
+    const { replicas } = this.#world;
+    const leader = this.#random.below(2) === 0 ? this.#world.leader() : undefined;
+    const replica = leader ?? this.#pick(this.#world.alive(replicas));
+    if (replica === undefined) return false;
+    const moment = this.#random.below(2) === 0 ? 'before' : 'after';
+    const salt = this.#random.uint32();
+    const { drive } = replica.disk;
+    drive.onSync = (when) => {
+      if (when !== moment) return;
+      drive.onSync = undefined;
+      this.#random = prng(salt);
+      if (this.running) this.#crashReplica(replica);
+    };
+    return true;
+  }
+
+  /** SIGSTOP, and SIGCONT when others may have taken its place. */
+  #pause(victim: { readonly id: string; process: SimProcess | undefined } | undefined): boolean {
+    const process = victim?.process;
+    if (victim === undefined || process === undefined || process.paused) return false;
+    this.#world.tell(`stop ${victim.id}`);
+    process.pause();
+    this.#later(100 + this.#random.below(2_400), () => {
+      if (process.alive) this.#world.tell(`wake ${victim.id}`);
+      process.resume();
+    });
+    return true;
+  }
+
+  #slowLink(): boolean {
+    const { network, replicas } = this.#world;
+    const from = this.#pick(replicas);
+    const to = this.#pick(replicas.filter((other) => other !== from));
+    if (from === undefined || to === undefined) return false;
+    const times = 20 + this.#random.below(300);
+    this.#world.tell(`${from.id} -> ${to.id} is ${times} times slower`);
+    network.slowDown(from.id, to.id, times);
+    this.#later(300 + this.#random.below(2_000), () => network.slowDown(from.id, to.id, 1));
+    return true;
+  }
+
+  /** Somebody sets a machine's clock, by up to an hour either way. */
+  #jumpClock(): boolean {
+    const id = this.#pick([...this.#world.skews.keys()]);
+    const skew = id === undefined ? undefined : this.#world.skews.get(id);
+    if (skew === undefined) return false;
+    skew.wallMs += this.#random.below(7_200_000) - 3_600_000;
+    this.#world.tell(`the wall clock of ${id} is off by ${Math.round(skew.wallMs / 1_000)} s`);
     return true;
   }
 

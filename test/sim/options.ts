@@ -19,13 +19,30 @@ export type FaultKind =
   | 'slow-disk'
   | 'full-disk'
   | 'damaged-disk'
-  | 'lost-disk';
+  | 'lost-disk'
+  | 'crash-on-sync'
+  | 'pause-leader'
+  | 'pause-replica'
+  | 'pause-worker'
+  | 'slow-link'
+  | 'clock-jump';
 
 /** Whom it hits, and for how long, comes from its own salt: leaving one fault out changes no other. */
 export interface Fault {
   readonly atMs: number;
   readonly kind: FaultKind;
   readonly salt: number;
+}
+
+/** Of every replica; see ControlPlaneConfig. */
+export interface Timing {
+  readonly electionTimeoutMs: number;
+  readonly heartbeatMs: number;
+  readonly probeMs: number;
+  readonly advisories: boolean;
+  readonly snapshotEvery: number;
+  /** Monotonic clocks run this much ahead or behind at most, in parts of a thousand. */
+  readonly driftPerMille: number;
 }
 
 export interface SimOptions {
@@ -42,14 +59,21 @@ export interface SimOptions {
   readonly callEveryMs: number;
   readonly faultyMs: number;
   readonly schedule: readonly Fault[];
-  /** Applied entries between two snapshots of a replica. */
-  readonly snapshotEvery: number;
+  readonly timing: Timing;
   /** Plants the bug that an fsync is believed too early, to show that the oracles see it. */
   readonly lyingDisks: boolean;
 }
 
 const OTHERS: readonly FaultKind[] = [
   'crash-replica',
+  'stop-replica',
+  'transfer',
+  'crash-on-sync',
+  'pause-leader',
+  'pause-replica',
+  'pause-worker',
+  'slow-link',
+  'clock-jump',
   'crash-worker',
   'crash-data-plane',
   'partition',
@@ -89,8 +113,22 @@ export function drawOptions(seed: number, length: Length = 'quick'): SimOptions 
     callEveryMs: isLong ? 400 : 50,
     faultyMs,
     schedule: drawSchedule(prng(`schedule/${seed}`), kinds, faultyMs, everyMs),
-    snapshotEvery: controlPlaneDefaults.snapshotEvery,
+    timing: drawTiming(prng(`timing/${seed}`)),
     lyingDisks: false,
+  };
+}
+
+function drawTiming(random: ReturnType<typeof prng>): Timing {
+  const pick = <T>(...choices: readonly T[]): T => choices[random.below(choices.length)] as T;
+  const { electionTimeoutMs, probeMs, snapshotEvery } = controlPlaneDefaults;
+  const timeoutMs = pick(electionTimeoutMs, electionTimeoutMs, 200, 500);
+  return {
+    electionTimeoutMs: timeoutMs,
+    heartbeatMs: Math.round(timeoutMs / 6),
+    probeMs: pick(probeMs, probeMs, 100, 0),
+    advisories: pick(true, true, false),
+    snapshotEvery: pick(snapshotEvery, 100, 20),
+    driftPerMille: pick(0, 2, 20),
   };
 }
 

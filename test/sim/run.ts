@@ -61,7 +61,7 @@ export async function simulate(seed: number, options: SimOptions = drawOptions(s
   const settledMs = await settle(world, oracles, endedMs);
   if (!isBroken()) await lastWord(world, clients);
   const pictures = registrars.check();
-  checkVacuity(world, oracles, nemesis);
+  checkVacuity(world, oracles, nemesis, registrars.operations);
   return {
     options,
     ok: world.violations.length === 0,
@@ -115,6 +115,7 @@ async function healMajority(world: World, isBroken: () => boolean): Promise<void
   for (const replica of down) replica.process?.kill();
   await world.scheduler.runUntil(world.nowMs + AFTERMATH_MS, isBroken);
   world.network.heal();
+  for (const { process } of [...world.replicas, ...world.workers]) process?.resume();
   const up = world.replicas.filter((replica) => !down.includes(replica));
   for (const replica of up) {
     replica.disk.drive.full = false;
@@ -193,8 +194,21 @@ async function lastWord(world: World, clients: Clients): Promise<void> {
   }
 }
 
-function checkVacuity(world: World, oracles: Oracles, nemesis: Nemesis): void {
+/** What a long run must at least have been through to count. */
+const LONG = { virtualMs: 300_000, faults: 50, leaderChanges: 3, operations: 300 };
+
+function checkVacuity(world: World, oracles: Oracles, nemesis: Nemesis, operations: number): void {
   if (world.violations.length > 0) return;
   if (nemesis.leaderCrashes === 0) world.violation('vacuous: no leader was killed');
   if (oracles.leaderChanges < 1) world.violation('vacuous: leadership never changed');
+  if (world.options.faultyMs < LONG.virtualMs) return;
+  const had = {
+    virtualMs: world.nowMs,
+    faults: nemesis.injected,
+    leaderChanges: oracles.leaderChanges,
+    operations,
+  };
+  for (const what of Object.keys(LONG) as (keyof typeof LONG)[])
+    if (had[what] < LONG[what])
+      world.violation(`vacuous: ${what} is ${Math.round(had[what])}, a long run has ${LONG[what]} at least`);
 }

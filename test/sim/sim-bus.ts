@@ -47,6 +47,8 @@ export class SimNetwork {
   readonly #connections = new Set<Connection>();
   /** "a>b": nothing goes from a to b. */
   readonly #cut = new Set<string>();
+  /** "a>b": times slower than the rest. */
+  readonly #slow = new Map<string, number>();
   #inboxes = 0;
   onMessage: (from: string, subject: string, payload: Uint8Array) => void = () => undefined;
 
@@ -64,8 +66,14 @@ export class SimNetwork {
     this.#cut.delete(`${from}>${to}`);
   }
 
+  slowDown(from: string, to: string, times: number): void {
+    if (times === 1) this.#slow.delete(`${from}>${to}`);
+    else this.#slow.set(`${from}>${to}`, times);
+  }
+
   heal(): void {
     this.#cut.clear();
+    this.#slow.clear();
     this.faults.lossPct = 0;
     this.faults.duplicatePct = 0;
     this.faults.slowness = 1;
@@ -87,15 +95,17 @@ export class SimNetwork {
 
   #setUp(connection: Connection, up: boolean): void {
     if (connection.status.up === up || !connection.process.alive) return;
-    connection.status = { up, upSinceMs: this.#scheduler.nowMs, server: up ? 'n1' : '' };
-    for (const listener of connection.listeners) listener(connection.status);
+    const status = { up, upSinceMs: connection.process.clock.now(), server: up ? 'n1' : '' };
+    connection.status = status;
+    for (const listener of connection.listeners) connection.process.enter(() => listener(status));
     if (!up) this.#tellPeers(connection.user);
   }
 
   #tellPeers(user: string): void {
     this.#scheduler.after(1 + this.#random.float() * 4, () => {
       for (const connection of this.#connections)
-        if (connection.status.up && connection.process.alive) for (const hear of connection.peers) hear(user);
+        if (connection.status.up)
+          for (const hear of connection.peers) connection.process.enter(() => hear(user));
     });
   }
 
@@ -106,7 +116,7 @@ export class SimNetwork {
       listeners: new Set(),
       peers: new Set(),
       lastMs: new Map(),
-      status: { up: true, upSinceMs: this.#scheduler.nowMs, server: 'n1' },
+      status: { up: true, upSinceMs: process.clock.now(), server: 'n1' },
     };
     this.#connections.add(connection);
     const own = new Set<Subscription>();
@@ -164,12 +174,18 @@ export class SimNetwork {
       const isLost =
         this.isCut(from.process.id, to.process.id) || this.#random.float() * 100 < this.faults.lossPct;
       if (isLost) continue;
-      const dueMs = Math.max(this.#scheduler.nowMs + this.#delayMs(), to.lastMs.get(from.user) ?? 0);
+      const slowness = this.#slow.get(`${from.process.id}>${to.process.id}`) ?? 1;
+      const dueMs = Math.max(
+        this.#scheduler.nowMs + slowness * this.#delayMs(),
+        to.lastMs.get(from.user) ?? 0,
+      );
       to.lastMs.set(from.user, dueMs);
       const deliver = (): void => {
         if (!to.process.alive || !to.status.up || !this.#subscriptions.has(subscription)) return;
-        this.#trace.message(this.#scheduler.nowMs, from.process.id, subject, payload);
-        subscription.handler({ subject, payload, reply });
+        to.process.enter(() => {
+          this.#trace.message(this.#scheduler.nowMs, from.process.id, subject, payload);
+          subscription.handler({ subject, payload, reply });
+        });
       };
       this.#scheduler.after(dueMs - this.#scheduler.nowMs, deliver);
       if (this.#random.float() * 100 < this.faults.duplicatePct)

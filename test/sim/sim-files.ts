@@ -91,6 +91,8 @@ export class SimDrive {
   full = false;
   /** Says "synced" at once and means "in two seconds": what every oracle must notice. */
   readonly lies: boolean;
+  /** Told before a sync begins and after it has ended: a moment to lose power. */
+  onSync: ((when: 'before' | 'after') => void) | undefined;
   /** A process holds the folder. */
   held = false;
 
@@ -173,6 +175,7 @@ export class SimFiles implements Files {
 
   /** In the order of the calls, as one disk has one queue. */
   #sync(apply: () => void): Promise<void> {
+    this.#drive.onSync?.('before');
     if (!this.#process.alive) return new Promise(() => undefined);
     const { clock } = this.#process;
     const takesMs =
@@ -186,7 +189,8 @@ export class SimFiles implements Files {
     return new Promise((resolve) => {
       clock.after(dueMs - clock.now(), () => {
         apply();
-        resolve();
+        this.#drive.onSync?.('after');
+        if (this.#process.alive) resolve();
       });
     });
   }

@@ -15,7 +15,7 @@ import type { WorkerState } from '../../src/ports/worker-state.ts';
 import { workerDefaults } from '../../src/worker/config.ts';
 import { Worker } from '../../src/worker/worker.ts';
 import type { SimOptions } from './options.ts';
-import { SimProcess } from './process.ts';
+import { SimProcess, type Skew } from './process.ts';
 import { Scheduler } from './scheduler.ts';
 import { SimNetwork } from './sim-bus.ts';
 import { SimArtifactPeers, SimArtifactStore } from './sim-artifacts.ts';
@@ -28,7 +28,7 @@ export interface SimReplica {
   readonly disk: SimDisk;
   process: SimProcess | undefined;
   controlPlane: ControlPlane | undefined;
-  service: ApiService | undefined;
+  service: Pick<ApiService, 'call'> | undefined;
   /** Highest term that it ever put into a message: it must never be below it again. */
   shownTerm: number;
 }
@@ -67,6 +67,8 @@ export class World {
   /** Every sandbox that was ever started: a create command starts one sandbox, once (R3). */
   readonly started: Set<string> = new Set();
   readonly violations: string[] = [];
+  /** Of machines, through the lives of their processes. */
+  readonly skews: Map<string, Skew> = new Map();
   #lives = 0;
   onDiskLost: (replica: SimReplica) => void = () => undefined;
   /** Kept down through the liveness phase. */
@@ -122,10 +124,20 @@ export class World {
   #life(id: string): { process: SimProcess; random: Prng; nonce: number } {
     const life = ++this.#lives;
     return {
-      process: new SimProcess(id, this.scheduler),
+      process: new SimProcess(id, this.scheduler, this.#skewOf(id)),
       random: this.random.fork(`${id}/${life}`),
       nonce: life,
     };
+  }
+
+  #skewOf(id: string): Skew {
+    let skew = this.skews.get(id);
+    if (skew === undefined) {
+      const { driftPerMille } = this.options.timing;
+      const ahead = (prng(`${this.options.seed}/clock/${id}`).float() * 2 - 1) * driftPerMille;
+      this.skews.set(id, (skew = { rate: 1 + ahead / 1_000, wallMs: 0 }));
+    }
+    return skew;
   }
 
   #logger(id: string): Logger {
@@ -196,6 +208,7 @@ export class World {
   startReplica(replica: SimReplica): void {
     if (replica.process?.alive === true || replica.disk.drive.full) return;
     const { process, random, nonce } = this.#life(replica.id);
+    const { driftPerMille: _drift, ...timing } = this.options.timing;
     const members = this.replicas.map(({ id }) => ({ id: replicaId(id), grpc: `${id}:1`, http: http(id) }));
     const disks = new Map(this.replicas.map(({ id, disk }) => [http(id), disk]));
     const controlPlane = new ControlPlane(
@@ -204,7 +217,7 @@ export class World {
         cluster: CLUSTER,
         replica: replicaId(replica.id),
         members,
-        snapshotEvery: this.options.snapshotEvery,
+        ...timing,
       },
       {
         clock: process.clock,
@@ -221,13 +234,20 @@ export class World {
     );
     replica.process = process;
     replica.controlPlane = controlPlane;
-    replica.service = new ApiService(
+    const service = new ApiService(
       controlPlane,
       (member, method, request, timeoutMs) =>
         this.#forward(replica.id, process, member.id, method, request, timeoutMs),
       process.clock,
       { pid: nonce, version: 'sim', leaderWaitMs: 3_000, peerTimeoutMs: 500 },
     );
+    // What is called while it is stopped waits in its socket.
+    replica.service = {
+      call: (method, request, forwarded) =>
+        new Promise((resolve, reject) => {
+          process.enter(() => void service.call(method, request, forwarded).then(resolve, reject));
+        }),
+    };
     controlPlane.start().then(
       () => {
         const { term } = controlPlane.raft();
@@ -389,7 +409,10 @@ export class World {
   leader(): SimReplica | undefined {
     return this.replicas.find(
       ({ process, controlPlane }) =>
-        process?.alive === true && controlPlane?.isReady() === true && controlPlane.leader().kind === 'self',
+        process?.alive === true &&
+        !process.paused &&
+        controlPlane?.isReady() === true &&
+        controlPlane.leader().kind === 'self',
     );
   }
 
