@@ -140,7 +140,9 @@ export class RaftLog {
       const here = this.termAt(at);
       if (here !== undefined && here <= term) return { index: at, term: here };
     }
-    return { index: at, term: this.termAt(at) ?? 0 };
+    const here = this.termAt(at) ?? 0;
+    // Older than what this log begins with: they meet below that, and a snapshot has to tell it.
+    return here <= term ? { index: at, term: here } : { index: at - 1, term: 0 };
   }
 
   isUpToDate(lastIndex: number, lastTerm: number): boolean {
