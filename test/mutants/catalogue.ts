@@ -9,7 +9,9 @@
  *
  * Not planted: 6 (PreVote deadlocks while a cluster is upgraded: no version of this one is without PreVote, so there is nothing
  * to upgrade from) and 16 (a stream of watched events loses some: there is no watch; what data planes hear is the endpoint
- * stream, whose bugs are in the group `recovery`).
+ * stream, whose bugs are in the group `recovery`). Nor what makes no difference: that echoes of a replica without a vote count
+ * (whoever does without its vote has no quorum), and that a sandbox of a function not applied yet is swept (the no-op of a
+ * leader's term comes after every function that anybody has a sandbox of).
  */
 import type { Mutant } from './mutant.ts';
 import { followers } from './recovery/followers.ts';

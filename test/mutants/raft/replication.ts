@@ -236,6 +236,22 @@ export const replication: readonly Mutant[] = [
     checks: ['sim', 'golden'],
   },
   {
+    id: 'conflict-at-the-beginning',
+    group: 'raft',
+    title:
+      'where the logs differ at the entry that the leader’s begins after, the same append is sent for ever',
+    source: 'own; it was here',
+    edits: [
+      {
+        file: LOG,
+        find: 'return here <= term ? { index: at, term: here } : { index: at - 1, term: 0 };',
+        replace: 'return { index: at, term: here };',
+      },
+    ],
+    checks: ['golden', 'tests'],
+    tests: ['test/unit/raft'],
+  },
+  {
     id: 'snapshot-answered-before-durable',
     group: 'raft',
     title: 'a follower reports a snapshot as installed before it is on its disk',

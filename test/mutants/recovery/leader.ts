@@ -53,25 +53,6 @@ export const leader: readonly Mutant[] = [
     checks: ['tests', 'sim'],
   },
   {
-    id: 'closed-without-inventory',
-    group: 'recovery',
-    title: 'reconstruction closes while a worker that is alive has not said what it runs',
-    source: 'own',
-    edits: [
-      {
-        file: RECONSTRUCTION,
-        find: "    if (worker.state === 'alive' && !worker.view.hasInventory && quietMs < s.options.suspicionMs)\n      return false;\n",
-        replace: "    if (worker.state === 'alive' && quietMs < 0) return false;\n",
-      },
-      {
-        file: RECONSTRUCTION,
-        find: "if (placed.state === 'unconfirmed' && worker.view.hasInventory) {",
-        replace: "if (placed.state === 'unconfirmed' && worker.state !== 'dead') {",
-      },
-    ],
-    checks: ['tests', 'sim'],
-  },
-  {
     id: 'scaled-down-at-once',
     group: 'recovery',
     title: 'a new leader scales down to what it has heard of so far',
@@ -92,20 +73,6 @@ export const leader: readonly Mutant[] = [
     title: 'a sandbox is drained while data planes still send requests to it',
     source: 'own',
     edits: [{ file: WITHDRAWAL, find: '    if (!isFree) continue;\n', replace: '' }],
-    checks: ['tests', 'sim'],
-  },
-  {
-    id: 'function-unknown-yet',
-    group: 'recovery',
-    title: 'a sandbox is swept by a leader that has not applied its function yet',
-    source: 'own',
-    edits: [
-      {
-        file: WITHDRAWAL,
-        find: 's.functions.has(placed.uid) || s.appliedIndex < placed.specIndex)',
-        replace: 's.functions.has(placed.uid))',
-      },
-    ],
     checks: ['tests', 'sim'],
   },
   {
