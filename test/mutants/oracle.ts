@@ -5,6 +5,7 @@ const NAMED =
 
 const DESCRIBED: readonly (readonly [RegExp, string])[] = [
   [/is not on its disk|has \d+ on its disk/, 'persist before reply'],
+  [/durability: /, 'durability'],
   [/votes for .* and for/, 'one vote a term'],
   [/stored term goes from|comes back in term/, 'no regression of the term'],
   [/answered a request sent after version/, 'confirmed version'],
