@@ -22,7 +22,7 @@ import {
   decodeMetadataCommand,
   decodeMetadataSnapshot,
   encodeMetadataCommand,
-  encodeMetadataSnapshot,
+  encodeMetadataSnapshotInParts,
 } from '../wire/metadata-codec.ts';
 import { decodeRaftMessage, encodeRaftMessage } from '../wire/raft-codec.ts';
 import { senderOf, type Subjects } from '../wire/subjects.ts';
@@ -327,17 +327,26 @@ export class RaftDriver {
     }
   }
 
+  /** In slices among the other work: a large state takes longer to encode than an election waits. */
   #maybeCompact(): void {
     const applied = this.#state.appliedIndex;
     if (this.#compacting || applied - this.#snapshotIndex < this.#config.snapshotEvery) return;
     this.#compacting = true;
-    const snapshot: Snapshot = {
-      index: applied,
-      term: this.#lastAppliedTerm,
-      data: encodeMetadataSnapshot(this.#state.snapshot()),
-    };
     this.#snapshotIndex = applied;
-    const keepFrom = Math.max(1, applied - KEEP_ENTRIES);
+    const term = this.#lastAppliedTerm;
+    const parts = encodeMetadataSnapshotInParts(this.#state.snapshot());
+    const encoded: Uint8Array[] = [];
+    const step = (): void => {
+      const { value, done } = parts.next();
+      if (done === true) return this.#compact({ index: applied, term, data: Buffer.concat(encoded) });
+      encoded.push(value);
+      if (!this.#loop.bulk(step)) this.#ports.clock.after(this.#config.tickMs, step);
+    };
+    step();
+  }
+
+  #compact(snapshot: Snapshot): void {
+    const keepFrom = Math.max(1, snapshot.index - KEEP_ENTRIES);
     this.#ports.store.compact(snapshot, keepFrom).then(
       () => {
         this.#loop.raft(() => {

@@ -33,8 +33,11 @@ import * as wire from '../../wire/gen/baton/v1/raft.ts';
 import { writeDurably } from '../system/durable-file.ts';
 import { nodeFiles } from '../system/node-files.ts';
 import { merged, ownFiles, readDirectory, segmentsOf, SLOTS } from './read-directory.ts';
-import { chainSeed, encodeRecord, seal } from './records.ts';
+import { chainSeed, encodeRecord, seal, Sealing } from './records.ts';
 
+/** What is checksummed and written at once of a snapshot: a fraction of a millisecond. */
+const PIECE_BYTES = 128 * 1024;
+const NEXT_SNAPSHOT = 'snapshot.next';
 const SEGMENT_BYTES = 8 * 1024 * 1024;
 
 interface Pending {
@@ -59,6 +62,8 @@ export class FileLogStore implements LogStore {
   #entries: StoredEntry[] = [];
   #snapshot: StoredSnapshot | undefined;
   #queue: Pending[] = [];
+  #between: (() => Promise<void>)[] = [];
+  #compactions: Promise<void> = Promise.resolve();
   #tail: Promise<void> = Promise.resolve();
   #identities: Promise<void> = Promise.resolve();
   #draining = false;
@@ -159,18 +164,31 @@ export class FileLogStore implements LogStore {
     if (this.#failed !== undefined) return Promise.reject(this.#failed);
     return new Promise((resolve, reject) => {
       this.#queue.push({ batch, resolve, reject });
-      if (!this.#draining) {
-        this.#draining = true;
-        this.#tail = this.#tail.then(() => this.#drain());
-      }
+      this.#kick();
     });
+  }
+
+  /** However many saves wait, it comes next. */
+  #betweenSaves(work: () => Promise<void>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#between.push(() => this.#guard(work).then(resolve, reject));
+      this.#kick();
+    });
+  }
+
+  #kick(): void {
+    if (this.#draining) return;
+    this.#draining = true;
+    this.#tail = this.#tail.then(() => this.#drain());
   }
 
   /** What arrived while an fsync ran becomes one write. */
   async #drain(): Promise<void> {
-    while (this.#queue.length > 0) {
+    while (this.#queue.length + this.#between.length > 0) {
+      for (const work of this.#between.splice(0)) await work();
       const group = this.#queue;
       this.#queue = [];
+      if (group.length === 0) continue;
       try {
         await this.#guard(() => this.#write(group.map(({ batch }) => batch)));
         for (const { resolve } of group) resolve();
@@ -282,25 +300,58 @@ export class FileLogStore implements LogStore {
   }
 
   async #replaceLog(snapshot: StoredSnapshot): Promise<void> {
+    await this.#writeSnapshot('snapshot.tmp', snapshot);
+    await this.#adoptSnapshot('snapshot.tmp', snapshot);
+  }
+
+  /** Piece by piece, so that a large one holds nobody up. */
+  async #writeSnapshot(name: string, { index, term, data }: StoredSnapshot): Promise<void> {
     const head = Buffer.alloc(16);
-    head.writeBigUInt64LE(BigInt(snapshot.index), 0);
-    head.writeBigUInt64LE(BigInt(snapshot.term), 8);
-    await writeDurably(this.#path('snapshot'), seal(Buffer.concat([head, snapshot.data])), this.#files);
+    head.writeBigUInt64LE(BigInt(index), 0);
+    head.writeBigUInt64LE(BigInt(term), 8);
+    const pieces: Uint8Array[] = [head];
+    for (let at = 0; at < data.length; at += PIECE_BYTES) pieces.push(data.subarray(at, at + PIECE_BYTES));
+    const file = await this.#files.open(this.#path(name), 'create');
+    try {
+      const sealing = new Sealing(head.length + data.length);
+      let at = Sealing.BYTES;
+      for (const piece of pieces) {
+        sealing.add(piece);
+        await file.write(piece, at);
+        at += piece.length;
+      }
+      await file.write(sealing.head(), 0);
+      await file.datasync();
+    } finally {
+      await file.close();
+    }
+  }
+
+  async #adoptSnapshot(name: string, snapshot: StoredSnapshot): Promise<void> {
+    await this.#files.rename(this.#path(name), this.#path('snapshot'));
+    await this.#files.syncFolder(this.#directory);
     this.#snapshot = snapshot;
     await this.#rewriteLog();
   }
 
+  /** What is saved meanwhile waits for the log's new segment alone, not for the snapshot to be written. */
   compact(snapshot: StoredSnapshot, keepFrom: number): Promise<void> {
-    const done = this.#tail.then(() =>
-      this.#guard(async () => {
-        if (snapshot.index <= (this.#snapshot?.index ?? 0)) return;
-        assert(keepFrom <= snapshot.index + 1, 'nothing above the snapshot is dropped');
-        this.#entries = this.#entries.filter((entry) => entry.index > snapshot.index);
-        await this.#replaceLog(snapshot);
-      }),
-    );
-    this.#tail = done.catch(() => undefined);
+    assert(keepFrom <= snapshot.index + 1, 'nothing above the snapshot is dropped');
+    const done = this.#compactions.then(() => this.#compact(snapshot));
+    this.#compactions = done.catch(() => undefined);
     return done;
+  }
+
+  async #compact(snapshot: StoredSnapshot): Promise<void> {
+    const isOverdue = (): boolean => snapshot.index <= (this.#snapshot?.index ?? 0);
+    if (isOverdue()) return;
+    await this.#guard(() => this.#writeSnapshot(NEXT_SNAPSHOT, snapshot));
+    await this.#betweenSaves(async () => {
+      // A leader's snapshot may have come meanwhile.
+      if (isOverdue()) return this.#files.remove(this.#path(NEXT_SNAPSHOT));
+      this.#entries = this.#entries.filter((entry) => entry.index > snapshot.index);
+      await this.#adoptSnapshot(NEXT_SNAPSHOT, snapshot);
+    });
   }
 
   async #closeFiles(): Promise<void> {
@@ -311,6 +362,7 @@ export class FileLogStore implements LogStore {
   }
 
   async close(): Promise<void> {
+    await this.#compactions;
     await this.#tail;
     await this.#closeFiles();
     this.#unlock?.();

@@ -64,13 +64,32 @@ function isZero(bytes: Uint8Array): boolean {
   return bytes.every((byte) => byte === 0);
 }
 
-/** A small file with a checksum in front: identity, hard-state slots, snapshots. */
+/** The head of a sealed file: length and checksum of a content that comes in pieces. */
+export class Sealing {
+  static readonly BYTES: number = 8;
+  readonly #head = Buffer.alloc(Sealing.BYTES);
+  #crc: number;
+
+  constructor(contentBytes: number) {
+    this.#head.writeUInt32LE(contentBytes, 0);
+    this.#crc = crc32c(this.#head.subarray(0, 4));
+  }
+
+  add(piece: Uint8Array): void {
+    this.#crc = crc32c(piece, this.#crc);
+  }
+
+  head(): Buffer {
+    this.#head.writeUInt32LE(this.#crc, 4);
+    return this.#head;
+  }
+}
+
+/** A file with a checksum in front: identity, hard-state slots, snapshots. */
 export function seal(content: Uint8Array): Buffer {
-  const bytes = Buffer.allocUnsafe(8 + content.length);
-  bytes.writeUInt32LE(content.length, 0);
-  bytes.writeUInt32LE(crc32c(content, crc32c(bytes.subarray(0, 4))), 4);
-  bytes.set(content, 8);
-  return bytes;
+  const sealing = new Sealing(content.length);
+  sealing.add(content);
+  return Buffer.concat([sealing.head(), content]);
 }
 
 /** Undefined when the checksum fails. Bytes after the content are ignored. */

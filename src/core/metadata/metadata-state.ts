@@ -59,11 +59,12 @@ export class MetadataState {
     return state;
   }
 
+  /** Of now, whatever is applied later: records are never changed. */
   snapshot(): MetadataSnapshot {
     return {
       index: this.#appliedIndex,
       specIndex: this.#specIndex,
-      functions: this.list(),
+      functions: [...this.#byUid.values()],
       requests: this.#requests.list(),
       evictedIndex: this.#requests.evictedIndex,
     };
