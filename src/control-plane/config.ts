@@ -32,7 +32,7 @@ export interface ControlPlaneConfig {
   readonly trialTimeoutMs: number;
   /** How long a mutation may take before the caller hears which replicas are missing. */
   readonly commitTimeoutMs: number;
-  /** Applied entries between snapshots. */
+  /** Applied entries between snapshots, at least. */
   readonly snapshotEvery: number;
 }
 

@@ -330,7 +330,9 @@ export class RaftDriver {
   /** In slices among the other work: a large state takes longer to encode than an election waits. */
   #maybeCompact(): void {
     const applied = this.#state.appliedIndex;
-    if (this.#compacting || applied - this.#snapshotIndex < this.#config.snapshotEvery) return;
+    // A large state is worth a longer log: what a snapshot costs is spread over as many commands.
+    const every = Math.max(this.#config.snapshotEvery, this.#state.entries / 2);
+    if (this.#compacting || applied - this.#snapshotIndex < every) return;
     this.#compacting = true;
     this.#snapshotIndex = applied;
     const term = this.#lastAppliedTerm;

@@ -83,6 +83,11 @@ export class MetadataState {
     return this.#byName.size;
   }
 
+  /** Entries of a snapshot: functions and remembered requests. */
+  get entries(): number {
+    return this.#byName.size + this.#requests.size;
+  }
+
   get(name: FunctionName): FunctionRecord | undefined {
     return this.#byName.get(name);
   }

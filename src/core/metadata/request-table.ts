@@ -41,6 +41,10 @@ export class RequestTable {
     return this.#evictedIndex;
   }
 
+  get size(): number {
+    return this.#requests.size;
+  }
+
   has(id: RequestId): boolean {
     return this.#requests.has(keyOf(id));
   }

@@ -82,16 +82,19 @@ export const storage: readonly Mutant[] = [
     edits: [
       {
         file: DRIVER,
-        find: '      data: encodeMetadataSnapshot(this.#state.snapshot()),\n    };',
-        replace: `      data: this.#dataOfSnapshot,
-    };
-    this.#dataOfSnapshot = encodeMetadataSnapshot(this.#state.snapshot());`,
+        find: '      if (done === true) return this.#compact({ index: applied, term, data: Buffer.concat(encoded) });\n',
+        replace: `      if (done === true) {
+        const data = this.#dataOfSnapshot;
+        this.#dataOfSnapshot = Buffer.concat(encoded);
+        return this.#compact({ index: applied, term, data });
+      }
+`,
       },
       {
         file: DRIVER,
         find: '  #compacting = false;\n  readonly',
         replace: `  #compacting = false;
-  #dataOfSnapshot: Uint8Array = encodeMetadataSnapshot(new MetadataState().snapshot());
+  #dataOfSnapshot: Uint8Array = Buffer.concat([...encodeMetadataSnapshotInParts(new MetadataState().snapshot())]);
   readonly`,
       },
     ],
