@@ -114,6 +114,8 @@ async function runTests(check: CheckName, paths: readonly string[], workspace: s
     ],
     workspace,
     TESTS_LIMIT_MS,
+    // What a killed test leaves behind goes with the copy.
+    { TMPDIR: workspace },
   );
   if (ended.code === 0) return PASSED;
   if (ended.timedOut) return failed(`${check}: no end`, `not done after ${TESTS_LIMIT_MS / 1_000} s`);

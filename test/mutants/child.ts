@@ -24,14 +24,19 @@ export function killAll(): void {
   for (const pid of running) killGroup(pid);
 }
 
-/** Runs `node ...args` in `cwd`. Never rejects. */
-export function runNode(args: readonly string[], cwd: string, limitMs: number): Promise<Ended> {
+/** Runs `node ...args` in `cwd`, with `env` added to the environment. Never rejects. */
+export function runNode(
+  args: readonly string[],
+  cwd: string,
+  limitMs: number,
+  env: Readonly<Record<string, string>> = {},
+): Promise<Ended> {
   return new Promise((resolve) => {
     const child = spawn(process.execPath, [...args], {
       cwd,
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, CI: '1', NO_COLOR: '1' },
+      env: { ...process.env, CI: '1', NO_COLOR: '1', ...env },
     });
     const { pid } = child;
     if (pid !== undefined) running.add(pid);
