@@ -38,6 +38,7 @@ export interface Fault {
 export interface Timing {
   readonly electionTimeoutMs: number;
   readonly heartbeatMs: number;
+  readonly tickMs: number;
   readonly probeMs: number;
   readonly advisories: boolean;
   readonly snapshotEvery: number;
@@ -55,6 +56,8 @@ export interface SimOptions {
   readonly registrars: number;
   /** Mean start latency of a sandbox. */
   readonly startMs: number;
+  /** Mean pause between two operations of a registrar. */
+  readonly operateEveryMs: number;
   /** Mean pause between two calls of a function. */
   readonly callEveryMs: number;
   readonly faultyMs: number;
@@ -110,6 +113,7 @@ export function drawOptions(seed: number, length: Length = 'quick'): SimOptions 
     functions: isLong ? 1 + random.below(2) : 2 + random.below(3),
     registrars: 2 + random.below(3),
     startMs: 5 + random.below(40),
+    operateEveryMs: isLong ? 1_000 : 550,
     callEveryMs: isLong ? 400 : 50,
     faultyMs,
     schedule: drawSchedule(prng(`schedule/${seed}`), kinds, faultyMs, everyMs),
@@ -120,12 +124,13 @@ export function drawOptions(seed: number, length: Length = 'quick'): SimOptions 
 
 function drawTiming(random: ReturnType<typeof prng>): Timing {
   const pick = <T>(...choices: readonly T[]): T => choices[random.below(choices.length)] as T;
-  const { electionTimeoutMs, probeMs, snapshotEvery } = controlPlaneDefaults;
+  const { electionTimeoutMs, probeMs, snapshotEvery, tickMs } = controlPlaneDefaults;
   const timeoutMs = pick(electionTimeoutMs, electionTimeoutMs, 200, 500);
   return {
     electionTimeoutMs: timeoutMs,
     heartbeatMs: Math.round(timeoutMs / 6),
-    probeMs: pick(probeMs, probeMs, 100, 0),
+    tickMs: pick(tickMs, 2 * tickMs, 2 * tickMs),
+    probeMs: pick(probeMs, 2 * probeMs, 100, 0),
     advisories: pick(true, true, false),
     snapshotEvery: pick(snapshotEvery, 100, 20),
     driftPerMille: pick(0, 2, 20),

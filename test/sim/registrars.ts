@@ -18,6 +18,9 @@ import type { World } from './world.ts';
 type RegistryOperation = Operation<RegistryInput, RegistryOutput>;
 
 const NAMES = ['lin-1', 'lin-2', 'lin-3'];
+const plainFunction = documentToWire(
+  toFunctionDocument(parseFunctionDocument({ name: 'plain', artifact: ARTIFACT, entry: 'index.mjs' })),
+);
 const ATTEMPT_MS = 2_500;
 const MAX_ATTEMPTS = 6;
 const MAX_EXPLORED = 400_000;
@@ -64,7 +67,7 @@ export class Registrars {
 
   async #run(client: string, random: Prng): Promise<void> {
     while (this.#running) {
-      await this.#sleep(100 + random.below(900));
+      await this.#sleep(this.#world.options.operateEveryMs * (0.2 + 1.6 * random.float()));
       const name = NAMES[random.below(NAMES.length)] ?? '';
       const roll = random.below(10);
       const input: RegistryInput =
@@ -135,14 +138,8 @@ export class Registrars {
           return { kind: 'done', output: { kind: 'deleted', uid } };
         }
         case 'put': {
-          const spec = parseFunctionDocument({
-            name,
-            artifact: ARTIFACT,
-            entry: 'index.mjs',
-            env: { VERSION: input.version },
-          });
           const request = {
-            function: documentToWire(toFunctionDocument(spec)),
+            function: { ...plainFunction, name, env: { VERSION: input.version } },
             requestId,
             ifGeneration: input.ifGeneration,
             trial: false,

@@ -22,7 +22,7 @@ export interface NetworkFaults {
 }
 
 interface Subscription {
-  readonly tokens: readonly string[];
+  readonly subject: string;
   readonly connection: Connection;
   readonly handler: (message: BusMessage) => void;
 }
@@ -37,13 +37,43 @@ interface Connection {
   status: BusStatus;
 }
 
+/** Those without wildcards by their subject, the others one by one. */
+class Subscriptions {
+  readonly #exact = new Map<string, Set<Subscription>>();
+  readonly #wild = new Map<Subscription, readonly string[]>();
+
+  add(subscription: Subscription): void {
+    const { subject } = subscription;
+    if (/[*>]/.test(subject)) this.#wild.set(subscription, subject.split('.'));
+    else this.#exact.set(subject, (this.#exact.get(subject) ?? new Set()).add(subscription));
+  }
+
+  delete(subscription: Subscription): void {
+    const same = this.#exact.get(subscription.subject);
+    same?.delete(subscription);
+    if (same?.size === 0) this.#exact.delete(subscription.subject);
+    this.#wild.delete(subscription);
+  }
+
+  has(subscription: Subscription): boolean {
+    return this.#wild.has(subscription) || this.#exact.get(subscription.subject)?.has(subscription) === true;
+  }
+
+  matching(subject: string): Subscription[] {
+    const found = [...(this.#exact.get(subject) ?? [])];
+    const tokens = subject.split('.');
+    for (const [subscription, pattern] of this.#wild)
+      if (subjectMatches(pattern, tokens)) found.push(subscription);
+    return found;
+  }
+}
+
 export class SimNetwork {
   readonly faults: NetworkFaults = { lossPct: 0, duplicatePct: 0, slowness: 1 };
   readonly #scheduler: Scheduler;
   readonly #random: Prng;
   readonly #trace: Trace;
-  /** By first token path, to find subscribers without looking at all. */
-  readonly #subscriptions = new Set<Subscription>();
+  readonly #subscriptions = new Subscriptions();
   readonly #connections = new Set<Connection>();
   /** "a>b": nothing goes from a to b. */
   readonly #cut = new Set<string>();
@@ -126,7 +156,7 @@ export class SimNetwork {
       this.#tellPeers(user);
     });
     const subscribe = (subject: string, handler: (message: BusMessage) => void): BusSubscription => {
-      const subscription: Subscription = { tokens: subject.split('.'), connection, handler };
+      const subscription: Subscription = { subject, connection, handler };
       this.#subscriptions.add(subscription);
       own.add(subscription);
       return {
@@ -165,11 +195,10 @@ export class SimNetwork {
   /** @returns how many connections are subscribed, whether or not they will get it */
   #publish(from: Connection, subject: string, payload: Uint8Array, reply: string): number {
     this.onMessage(from.process.id, subject, payload);
-    const tokens = subject.split('.');
     let interested = 0;
-    for (const subscription of this.#subscriptions) {
+    for (const subscription of this.#subscriptions.matching(subject)) {
       const to = subscription.connection;
-      if (!to.status.up || !subjectMatches(subscription.tokens, tokens)) continue;
+      if (!to.status.up) continue;
       interested++;
       const isLost =
         this.isCut(from.process.id, to.process.id) || this.#random.float() * 100 < this.faults.lossPct;

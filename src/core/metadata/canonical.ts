@@ -9,7 +9,17 @@ export function canonical(value: unknown): string {
   const fields = value as Readonly<Record<string, unknown>>;
   for (const key of Object.keys(fields).sort()) {
     const field = fields[key];
-    if (field !== undefined) text += `${text === '' ? '' : ','}"${key}":${canonical(field)}`;
+    if (field === undefined) continue;
+    text += `${text === '' ? '' : ','}"${key}":${key === 'spec' ? canonicalSpec(field as object) : canonical(field)}`;
   }
   return `{${text}}`;
+}
+
+/** A spec is looked at in its command and again in its record, and never changed: the larger part of both. */
+const specs = new WeakMap<object, string>();
+
+function canonicalSpec(spec: object): string {
+  let text = specs.get(spec);
+  if (text === undefined) specs.set(spec, (text = canonical(spec)));
+  return text;
 }
