@@ -4,13 +4,16 @@
  *
  *   A1  nothing is proposed that names an artifact which fewer than a majority hold;
  *   A2  a replica takes an artifact only with a matching SHA-256, fsynced, under its final name;
- *   A3  an artifact is removed only when no function names it and nobody has touched it for an hour.
+ *   A3  an artifact is removed only when for an hour no function has named it and nobody has stored it or asked for it. What
+ *       happened before this process began counts as just now: a majority that was counted a moment ago stays one.
  */
+import { assert } from '../lib/assert.ts';
 import { BatonError, explain } from '../lib/errors.ts';
 import type { Digest, ReplicaId } from '../lib/ids.ts';
 import type { ArtifactPeers } from '../ports/artifact-peers.ts';
 import type { ArtifactStore, StoredArtifact } from '../ports/artifact-store.ts';
 import type { Clock, Logger, Timer } from '../ports/system.ts';
+import { ArtifactConfirmations, type ConfirmationLimits } from './artifact-confirmations.ts';
 
 export interface Member {
   readonly id: ReplicaId;
@@ -24,6 +27,14 @@ export interface ArtifactsOptions {
   readonly pullTimeoutMs: number;
   readonly keepUnnamedMs: number;
   readonly sweepEveryMs: number;
+  readonly confirmations: ConfirmationLimits;
+}
+
+/** What an artifact is judged by. */
+export interface ArtifactsView {
+  /** The digests that the applied state names. */
+  readonly named: () => ReadonlySet<Digest>;
+  readonly term: () => number;
 }
 
 export interface ArtifactsPorts {
@@ -36,22 +47,35 @@ export interface ArtifactsPorts {
 export class Artifacts {
   readonly #options: ArtifactsOptions;
   readonly #ports: ArtifactsPorts;
-  readonly #named: () => ReadonlySet<Digest>;
+  readonly #view: ArtifactsView;
+  readonly #confirmations: ArtifactConfirmations;
   /** One pull per digest at a time, however many ask for it. */
   readonly #pulls = new Map<Digest, Promise<void>>();
+  /** A3, monotonic ms; of what is stored here alone. */
+  readonly #touchedMs = new Map<Digest, number>();
+  readonly #bornMs: number;
   #sweepTimer: Timer | undefined;
 
-  /** @param named the digests that the applied state names */
-  constructor(options: ArtifactsOptions, ports: ArtifactsPorts, named: () => ReadonlySet<Digest>) {
+  constructor(options: ArtifactsOptions, ports: ArtifactsPorts, view: ArtifactsView) {
+    assert(
+      options.confirmations.keepMs + options.sweepEveryMs < options.keepUnnamedMs,
+      'what is believed to be on a majority is not swept there',
+    );
     this.#options = options;
     this.#ports = ports;
-    this.#named = named;
+    this.#view = view;
+    this.#confirmations = new ArtifactConfirmations(options.confirmations);
+    this.#bornMs = ports.clock.now();
   }
 
   start(): void {
     this.#sweepTimer = this.#ports.clock.after(this.#options.sweepEveryMs, () => {
       void this.#sweep().finally(() => this.start());
     });
+  }
+
+  #touch(digest: Digest): void {
+    this.#touchedMs.set(digest, this.#ports.clock.now());
   }
 
   stop(): void {
@@ -66,17 +90,19 @@ export class Artifacts {
     return this.#ports.store.read(digest);
   }
 
-  put(content: AsyncIterable<Uint8Array>, expected?: Digest): Promise<StoredArtifact> {
-    return this.#ports.store.put(content, expected);
+  async put(content: AsyncIterable<Uint8Array>, expected?: Digest): Promise<StoredArtifact> {
+    const stored = await this.#ports.store.put(content, expected);
+    this.#touch(stored.digest);
+    return stored;
   }
 
   /** Holds the artifact durably, pulling it from `sourceHttp` when it is not here (A2). */
   async hold(digest: Digest, sourceHttp: string): Promise<void> {
+    this.#touch(digest);
     if (this.#ports.store.has(digest)) return;
     const running = this.#pulls.get(digest);
     if (running !== undefined) return running;
-    const pull = this.#ports.store
-      .put(this.#ports.peers.fetch(sourceHttp, digest), digest)
+    const pull = this.put(this.#ports.peers.fetch(sourceHttp, digest), digest)
       .then(() => undefined)
       .finally(() => this.#pulls.delete(digest));
     this.#pulls.set(digest, pull);
@@ -106,12 +132,40 @@ export class Artifacts {
   }
 
   /**
+   * On the leader, before a registration that names it (A1). Asks nobody when a function names it already, or when this term
+   * has counted its majority a moment ago.
+   * @throws BatonError `not-found` when no member that answers has it; `no-quorum` as `replicate`
+   */
+  async secure(digest: Digest): Promise<void> {
+    const { store, clock } = this.#ports;
+    const term = this.#view.term();
+    const now = clock.now();
+    if (store.has(digest)) {
+      if (this.#confirmations.has(digest, term, now)) return;
+      if (this.#view.named().has(digest)) return this.#confirmations.add(digest, term, now);
+    } else if (!(await this.#holdFromAny(digest))) {
+      throw new BatonError('not-found', `artifact ${digest} is not stored`, {
+        fields: { path: 'artifact' },
+        hint: 'upload it first; artifacts that no function names go after an hour',
+      });
+    }
+    await this.replicate(digest, this.#options.self.http);
+  }
+
+  /**
    * On the leader: resolves when a majority, itself included, holds the artifact; the others go on in the background (A1).
    * @throws BatonError `no-quorum` whose `fields.missing` names the replicas that did not answer
    */
   async replicate(digest: Digest, sourceHttp: string): Promise<void> {
-    const { self, members, pullTimeoutMs } = this.#options;
+    const term = this.#view.term();
     await this.hold(digest, sourceHttp);
+    const askedMs = this.#ports.clock.now();
+    await this.#majorityHolds(digest);
+    this.#confirmations.add(digest, term, askedMs);
+  }
+
+  async #majorityHolds(digest: Digest): Promise<void> {
+    const { self, members, pullTimeoutMs } = this.#options;
     const needed = Math.floor(members.length / 2);
     if (needed === 0) return;
     const others = members.filter((member) => member.id !== self.id);
@@ -134,16 +188,22 @@ export class Artifacts {
     });
   }
 
+  /** A3. */
   async #sweep(): Promise<void> {
-    const named = this.#named();
-    const before = this.#ports.clock.wall() - this.#options.keepUnnamedMs;
-    for (const artifact of this.#ports.store.list()) {
-      if (named.has(artifact.digest) || artifact.touchedMs > before) continue;
+    const { clock, store, logger } = this.#ports;
+    for (const digest of this.#view.named()) this.#touch(digest);
+    const stored = new Set(store.list().map(({ digest }) => digest));
+    for (const digest of this.#touchedMs.keys()) if (!stored.has(digest)) this.#touchedMs.delete(digest);
+    for (const digest of stored) {
+      // Asked anew for each: a removal takes a while, and meanwhile somebody may have come for the next.
+      const touchedMs = this.#touchedMs.get(digest) ?? this.#bornMs;
+      if (clock.now() - touchedMs < this.#options.keepUnnamedMs) continue;
       try {
-        await this.#ports.store.remove(artifact.digest);
-        this.#ports.logger.info({ digest: artifact.digest }, 'artifact removed: no function names it');
+        await store.remove(digest);
+        this.#touchedMs.delete(digest);
+        logger.info({ digest }, 'artifact removed: no function names it');
       } catch (error) {
-        this.#ports.logger.warn({ digest: artifact.digest, error: explain(error) }, 'artifact not removed');
+        logger.warn({ digest, error: explain(error) }, 'artifact not removed');
       }
     }
   }

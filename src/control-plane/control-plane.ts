@@ -41,6 +41,7 @@ const SLICE_MS = 5;
 const MAX_BULK = 100_000;
 const LOG_TIMEOUT_MS = 1_000;
 const ARTIFACT_TIMEOUT_MS = 30_000;
+const CONFIRMED_ARTIFACTS = { digests: 10_000, keepMs: 300_000 } as const;
 
 export class ControlPlane implements ControlPlaneBackend {
   readonly cluster: string;
@@ -81,9 +82,10 @@ export class ControlPlane implements ControlPlaneBackend {
         pullTimeoutMs: ARTIFACT_TIMEOUT_MS,
         keepUnnamedMs: 3_600_000,
         sweepEveryMs: 600_000,
+        confirmations: CONFIRMED_ARTIFACTS,
       },
       { clock: ports.clock, store: ports.artifacts, peers: ports.peers, logger: ports.logger },
-      () => this.#driver().state.artifacts(),
+      { named: () => this.#driver().state.artifacts(), term: () => this.#driver().status().term },
     );
   }
 
@@ -233,15 +235,12 @@ export class ControlPlane implements ControlPlaneBackend {
 
   async put(request: PutRequest): Promise<PutResult> {
     const { spec, requestId, ifGeneration } = request;
-    const leadership = this.#leading();
-    if (!this.#artifacts.has(spec.artifact)) {
-      throw new BatonError('not-found', `artifact ${spec.artifact} is not stored`, {
-        fields: { path: 'artifact' },
-        hint: 'upload it first; artifacts that no function names go after an hour',
-      });
-    }
+    this.#leading();
+    await this.#artifacts.secure(spec.artifact);
     // Without a trial there is nothing to spare: the state machine alone decides, and no read round is paid for.
     const wantsTrial = request.trial && !(await this.#refuseEarly(request));
+    // Of now: while members were asked, another term may have begun.
+    const leadership = this.#leading();
     const trial = wantsTrial ? await this.#trial(leadership, spec) : { sandbox: undefined, skipped: '' };
     let outcome: MetadataOutcome;
     try {
