@@ -75,7 +75,7 @@ export interface Witness {
   onStart(sandbox: SandboxId): void;
   onWorkerSees(worker: WorkerId, fence: Fence): void;
   onCommandApplied(worker: WorkerMember, envelope: CommandEnvelope): void;
-  onCommandSent(leader: LeaderMember, envelope: CommandEnvelope): void;
+  onCommandSent(leader: LeaderMember, worker: WorkerId, envelope: CommandEnvelope): void;
   onBatchSent(leader: LeaderMember, batch: EndpointBatch): void;
   onTableChanged(dataPlane: DataPlaneMember, fence: Fence, changes: readonly EndpointChange[]): void;
   onServed(request: Request, spec: FunctionSpec, held: FunctionSpec | undefined): void;

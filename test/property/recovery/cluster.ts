@@ -223,6 +223,22 @@ export class Cluster implements World {
     if (record !== undefined) this.leader.applied(record.uid, undefined);
   }
 
+  /** NATS is gone, and back: for everyone at once. */
+  blackOut(ms: number): void {
+    const members = [...this.workerIds, ...this.dataPlaneIds];
+    this.leader?.loseBus(ms);
+    for (const id of members) this.network.cut(id, ['in', 'out']);
+    this.queue.after(ms, () => {
+      for (const id of members) this.network.heal(id);
+    });
+  }
+
+  /** The first worker is left, so that there is always somewhere to go. */
+  cordon(worker: WorkerId, on: boolean): void {
+    if (worker !== this.workerIds[0])
+      this.leader?.hear((brain, nowMs) => void brain.cordon(worker, on, nowMs));
+  }
+
   /** Undefined: the data plane is down, or does not know the name. */
   call(name: string, dataPlane: DataPlaneId): Request | undefined {
     const request = new Request(name);

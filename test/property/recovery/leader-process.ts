@@ -170,7 +170,7 @@ export class LeaderProcess implements LeaderMember {
     switch (effect.kind) {
       case 'command': {
         const { worker, envelope } = effect;
-        world.promises.onCommandSent(this, envelope);
+        world.promises.onCommandSent(this, worker, envelope);
         return this.#sendTo(worker, () => world.worker(worker)?.onCommand(envelope));
       }
       case 'notice': {

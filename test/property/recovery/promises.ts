@@ -55,7 +55,12 @@ export class Promises implements Witness {
     return this.#world.registry.byUid(status.uid)?.generation === status.generation;
   }
 
-  onCommandSent(leader: LeaderMember, { incarnation, seq, command }: CommandEnvelope): void {
+  onCommandSent(
+    leader: LeaderMember,
+    worker: WorkerId,
+    { incarnation, seq, command }: CommandEnvelope,
+  ): void {
+    if (command.kind === 'create') return this.#onPlaced(leader, worker, `${incarnation.ms}/${seq}`);
     if (command.kind !== 'drain' && command.kind !== 'kill') return;
     if (leader !== this.#world.leader) return;
     const key = `${leader.fence.term}/${incarnation.ms}/${incarnation.nonce}/${seq}`;
@@ -65,6 +70,15 @@ export class Promises implements Witness {
     if (!this.#isWanted(command.sandbox) || leader.brain.isReconciled) return;
     if (this.#isHardLimited(command.sandbox)) return;
     this.broken(`R2: term ${leader.fence.term} ends ${command.sandbox} before it has reconciled`);
+  }
+
+  /** Placement goes where the leader knows that it may; what was sent before it knew is sent again. */
+  #onPlaced(leader: LeaderMember, worker: WorkerId, command: string): void {
+    const key = `${leader.fence.term}/${worker}/${command}`;
+    if (this.#judged.has(key)) return;
+    this.#judged.add(key);
+    if (leader.brain.workers().find(({ id }) => id === worker)?.cordoned === true)
+      this.broken(`term ${leader.fence.term} starts a sandbox on ${worker}, which is cordoned`);
   }
 
   onBatchSent(leader: LeaderMember, batch: EndpointBatch): void {

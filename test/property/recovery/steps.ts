@@ -19,7 +19,8 @@ export type Step =
   | { readonly do: 'call'; readonly fn: number; readonly through: number; readonly times: number }
   | { readonly do: 'fail over'; readonly old: 'dead' | 'frozen'; readonly leaderlessMs: number }
   | { readonly do: 'wake the old leaders' }
-  | { readonly do: 'the leader loses its bus'; readonly ms: number }
+  | { readonly do: 'the leader loses its bus' | 'everyone loses the bus'; readonly ms: number }
+  | { readonly do: 'cordon' | 'uncordon'; readonly who: number }
   | { readonly do: 'cut'; readonly who: number; readonly directions: readonly Direction[] }
   | { readonly do: 'heal'; readonly who: number }
   | { readonly do: 'weather'; readonly who: number; readonly weather: Weather }
@@ -53,12 +54,20 @@ const call = fc.record({
 const failOver = fc.record({
   do: fc.constant('fail over' as const),
   old: fc.constantFrom('dead' as const, 'frozen' as const),
-  leaderlessMs: fc.integer({ min: 1, max: 1_500 }),
+  // Longer: all replicas were killed, and came back.
+  leaderlessMs: fc.oneof(
+    { weight: 4, arbitrary: fc.integer({ min: 1, max: 1_500 }) },
+    { weight: 1, arbitrary: fc.integer({ min: 1_500, max: 6_000 }) },
+  ),
 });
 const wake = fc.constant<Step>({ do: 'wake the old leaders' });
 const busLoss = fc.record({
   do: fc.constant('the leader loses its bus' as const),
   ms: fc.integer({ min: 10, max: 2_500 }),
+});
+const blackout = fc.record({
+  do: fc.constant('everyone loses the bus' as const),
+  ms: fc.integer({ min: 10, max: 8_000 }),
 });
 const cut = fc.record({ do: fc.constant('cut' as const), who: index, directions });
 const heal = fc.record({ do: fc.constant('heal' as const), who: index });
@@ -76,8 +85,8 @@ const fairWeather = fc.record({
 const member = <T extends Step['do']>(what: T): fc.Arbitrary<{ do: T; who: number }> =>
   fc.record({ do: fc.constant(what), who: index });
 
-const told = (step: fc.Arbitrary<Step>): fc.Arbitrary<Step> =>
-  step.map((s) => ({ ...s, [fc.toStringMethod]: () => tell(s) }));
+const told1 = (step: Step): Step => Object.assign({ ...step }, { [fc.toStringMethod]: () => tell(step) });
+const told = (step: fc.Arbitrary<Step>): fc.Arbitrary<Step> => step.map(told1);
 
 /** Everything that may go wrong. */
 const anyStep: fc.Arbitrary<Step> = told(
@@ -89,6 +98,9 @@ const anyStep: fc.Arbitrary<Step> = told(
     { weight: 4, arbitrary: failOver },
     { weight: 1, arbitrary: wake },
     { weight: 1, arbitrary: busLoss },
+    { weight: 1, arbitrary: blackout },
+    { weight: 1, arbitrary: member('cordon') as fc.Arbitrary<Step> },
+    { weight: 1, arbitrary: member('uncordon') as fc.Arbitrary<Step> },
     { weight: 2, arbitrary: cut },
     { weight: 2, arbitrary: heal },
     { weight: 3, arbitrary: weather },
@@ -120,9 +132,33 @@ const controlPlaneStep: fc.Arbitrary<Step> = told(
 );
 
 /** Something serves before anything goes wrong. */
-export const histories: fc.Arbitrary<Step[]> = fc
-  .tuple(fc.array(told(register), { maxLength: 3 }), fc.array(anyStep, { minLength: 5, maxLength: 40 }))
-  .map(([first, later]) => [...first, { do: 'wait', ms: 500 }, ...later]);
+const beginning = (later: fc.Arbitrary<Step[]>): fc.Arbitrary<Step[]> =>
+  fc
+    .tuple(fc.array(told(register), { maxLength: 3 }), later)
+    .map(([first, rest]) => [...first, told1({ do: 'wait', ms: 500 }), ...rest]);
+
+export const histories: fc.Arbitrary<Step[]> = beginning(fc.array(anyStep, { minLength: 5, maxLength: 40 }));
+
+const withFailover = (steps: readonly Step[], one: Step): Step[] =>
+  steps.some((step) => step.do === 'fail over') ? [...steps] : [...steps, one];
+
+/** Forty steps at least, and a failover at least; one in five fails over at every boundary between two steps. */
+export const longHistories: fc.Arbitrary<Step[]> = beginning(
+  fc.oneof(
+    {
+      weight: 4,
+      arbitrary: fc
+        .tuple(fc.array(anyStep, { minLength: 40, maxLength: 60, size: 'max' }), told(failOver))
+        .map(([steps, one]) => withFailover(steps, one)),
+    },
+    {
+      weight: 1,
+      arbitrary: fc
+        .array(fc.tuple(anyStep, told(failOver)), { minLength: 20, maxLength: 30, size: 'max' })
+        .map((pairs) => pairs.flat()),
+    },
+  ),
+);
 
 export const controlPlaneHistories: fc.Arbitrary<Step[]> = fc.array(controlPlaneStep, {
   minLength: 3,
@@ -145,7 +181,11 @@ export function tell(step: Step): string {
     case 'fail over':
       return `fail over: the leader is ${step.old}, the next one comes after ${step.leaderlessMs} ms`;
     case 'the leader loses its bus':
+    case 'everyone loses the bus':
       return `${step.do} for ${step.ms} ms`;
+    case 'cordon':
+    case 'uncordon':
+      return `${step.do} worker #${step.who}`;
     case 'wake the old leaders':
       return step.do;
     case 'cut':
@@ -191,6 +231,11 @@ export function take(cluster: Cluster, step: Step): void {
       return cluster.wakeZombies();
     case 'the leader loses its bus':
       return cluster.leader?.loseBus(step.ms);
+    case 'everyone loses the bus':
+      return cluster.blackOut(step.ms);
+    case 'cordon':
+    case 'uncordon':
+      return cluster.cordon(workerId(step.who), step.do === 'cordon');
     case 'cut':
       return cluster.network.cut(memberId(step.who), step.directions);
     case 'heal':
