@@ -42,6 +42,17 @@ const MAX_BULK = 100_000;
 const LOG_TIMEOUT_MS = 1_000;
 const ARTIFACT_TIMEOUT_MS = 30_000;
 const CONFIRMED_ARTIFACTS = { digests: 10_000, keepMs: 300_000 } as const;
+/** No function gets there: each put adds one. */
+const GENERATION_OF_NONE = Number.MAX_SAFE_INTEGER;
+
+/** A put that may be proposed, under the leadership that prepared it. */
+interface Prepared {
+  readonly leadership: Leadership;
+  /** Of the trial, when there was one. */
+  readonly sandbox: SandboxId | undefined;
+  /** Why there was none though the caller wanted it. */
+  readonly skipped: string;
+}
 
 export class ControlPlane implements ControlPlaneBackend {
   readonly cluster: string;
@@ -235,32 +246,68 @@ export class ControlPlane implements ControlPlaneBackend {
 
   async put(request: PutRequest): Promise<PutResult> {
     const { spec, requestId, ifGeneration } = request;
-    this.#leading();
-    await this.#artifacts.secure(spec.artifact);
-    // Without a trial there is nothing to spare: the state machine alone decides, and no read round is paid for.
-    const wantsTrial = request.trial && !(await this.#refuseEarly(request));
-    // Of now: while members were asked, another term may have begun.
-    const leadership = this.#leading();
-    const trial = wantsTrial ? await this.#trial(leadership, spec) : { sandbox: undefined, skipped: '' };
+    let prepared: Prepared;
+    try {
+      prepared = await this.#prepare(request);
+    } catch (error) {
+      // What the state machine has decided under this id before is the answer, whatever was found now.
+      if (!isRefusal(error) || (await this.#spend(request))) throw error;
+      prepared = { leadership: this.#leading(), sandbox: undefined, skipped: '' };
+    }
+    const { leadership, sandbox, skipped } = prepared;
     let outcome: MetadataOutcome;
     try {
       outcome = await this.#propose({ kind: 'put-function', requestId, spec, ifGeneration });
     } catch (error) {
-      if (trial.sandbox !== undefined) leadership.dropTrial(trial.sandbox);
+      if (sandbox !== undefined) leadership.dropTrial(sandbox);
       throw error;
     }
     if (outcome.kind !== 'put') {
-      if (trial.sandbox !== undefined) leadership.dropTrial(trial.sandbox);
+      if (sandbox !== undefined) leadership.dropTrial(sandbox);
+      if (outcome.kind === 'request-id-reused' && (await this.#spend(request)))
+        throw refusedBefore(spec.name);
       throw refusal(outcome, spec.name);
     }
     const record: FunctionRecord = { ...outcome, spec };
-    if (trial.sandbox !== undefined) leadership.adoptTrial(trial.sandbox, record);
+    if (sandbox !== undefined) leadership.adoptTrial(sandbox, record);
     const laggards = outcome.generation === 1 ? [] : await leadership.waitForSpec(outcome.specIndex);
-    return { record, laggards, trialSkipped: trial.skipped };
+    return { record, laggards, trialSkipped: skipped };
+  }
+
+  /** What must be so before the spec is proposed: its artifact on a majority and, when the caller wants it, a trial. */
+  async #prepare(request: PutRequest): Promise<Prepared> {
+    this.#leading();
+    await this.#artifacts.secure(request.spec.artifact);
+    // Without a trial there is nothing to spare: the state machine alone decides, and no read round is paid for.
+    const wantsTrial = request.trial && !(await this.#refuseEarly(request));
+    // Of now: while others were asked, another term may have begun.
+    const leadership = this.#leading();
+    if (!wantsTrial) return { leadership, sandbox: undefined, skipped: '' };
+    return this.#trial(leadership, request.spec);
   }
 
   /**
-   * A precondition that fails anyway should not cost a trial; the state machine decides again.
+   * Before a refusal that the state machine has not made: puts a command under the request id that can never take effect.
+   * Another attempt of the same request may still be on its way, held up in a follower or in its own trial, and find the
+   * generation, the artifact or the luck that this one lacked: after the caller was told that nothing changed. Now it finds
+   * its id taken. The put itself would not do for this: other commands may be ahead of it in the log, after which its
+   * precondition holds, and it would take effect untried.
+   * @returns false when the id was taken, or is too old to tell: the put, proposed, then hears the outcome of before and
+   *   cannot take effect anew
+   */
+  async #spend({ spec, requestId }: PutRequest): Promise<boolean> {
+    const outcome = await this.#propose({
+      kind: 'delete-function',
+      requestId,
+      name: spec.name,
+      ifGeneration: GENERATION_OF_NONE,
+    });
+    return outcome.kind === 'generation-mismatch';
+  }
+
+  /**
+   * A precondition that fails anyway should not cost a trial. The generation is that of the read, at which the refusal is
+   * linearized.
    * @returns whether this request has been decided before
    */
   async #refuseEarly({ spec, requestId, ifGeneration }: PutRequest): Promise<boolean> {
@@ -273,17 +320,14 @@ export class ControlPlane implements ControlPlaneBackend {
     return false;
   }
 
-  async #trial(
-    leadership: Leadership,
-    spec: FunctionSpec,
-  ): Promise<{ sandbox: SandboxId | undefined; skipped: string }> {
+  async #trial(leadership: Leadership, spec: FunctionSpec): Promise<Prepared> {
     const schedulable = leadership.brain
       .workers()
       .some((worker) => worker.state === 'alive' && !worker.cordoned);
-    if (!schedulable) return { sandbox: undefined, skipped: 'no worker is there to try it on' };
+    if (!schedulable) return { leadership, sandbox: undefined, skipped: 'no worker is there to try it on' };
     const result = await leadership.trial(spec);
-    if (result.ok) return { sandbox: result.sandbox, skipped: '' };
-    if (result.reason === 'no-capacity') return { sandbox: undefined, skipped: result.message };
+    if (result.ok) return { leadership, sandbox: result.sandbox, skipped: '' };
+    if (result.reason === 'no-capacity') return { leadership, sandbox: undefined, skipped: result.message };
     throw new BatonError('trial-failed', `${spec.name} does not start: ${result.message}`, {
       fields: { log: result.log },
       hint: 'nothing was changed; the version before goes on serving',
@@ -502,6 +546,21 @@ export class ControlPlane implements ControlPlaneBackend {
     }
     return metrics;
   }
+}
+
+/** Tells the caller that the request did not take effect, so that it must not do so later either. */
+function isRefusal(error: unknown): boolean {
+  return (
+    isBatonError(error, 'conflict') || isBatonError(error, 'not-found') || isBatonError(error, 'trial-failed')
+  );
+}
+
+/** A retry of what was refused, and not by the state machine: that it was is all that is remembered. */
+function refusedBefore(name: string): BatonError {
+  return new BatonError('conflict', `${name}: this request was refused before`, {
+    fields: { path: 'requestId' },
+    hint: 'it will not take effect; send what you want now under a new request id',
+  });
 }
 
 function refusal(
