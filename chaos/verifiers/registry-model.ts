@@ -1,4 +1,7 @@
-/** One function of the registry as a single copy would keep it: what clients may see of puts, deletes and reads. */
+/**
+ * One function of the registry as a single copy would keep it: what clients may see of puts, deletes and reads. Uids only rise: a
+ * function that takes the name of a deleted one has a higher uid than every holder of that name before it.
+ */
 import type { Model } from './linearizability.ts';
 
 export type RegistryInput =
@@ -13,22 +16,45 @@ export type RegistryOutput =
   | { readonly kind: 'absent' }
   | { readonly kind: 'found'; readonly uid: number; readonly generation: number; readonly version: string };
 
-/** `uid` 0: it exists, and nobody has learned its uid yet. */
-export type RegistryState =
-  | { readonly kind: 'absent' }
-  | { readonly kind: 'present'; readonly uid: number; readonly generation: number; readonly version: string };
+interface Absent {
+  readonly kind: 'absent';
+  /** The highest uid that was learned of earlier holders of the name; 0: none. */
+  readonly pastUid: number;
+}
 
-const ABSENT: RegistryState = { kind: 'absent' };
+interface Present {
+  readonly kind: 'present';
+  readonly pastUid: number;
+  /** 0: nobody has learned it yet. */
+  readonly uid: number;
+  readonly generation: number;
+  readonly version: string;
+}
 
-/** The uid of a function is known, or is learned now. */
-function sameUid(known: number, told: number): number | undefined {
-  if (known === 0) return told;
-  return known === told ? known : undefined;
+export type RegistryState = Absent | Present;
+
+/** The uid is the one that is known, or is learned now and above those of the past. @returns undefined: it cannot be */
+function sameUid({ pastUid, uid }: Present, told: number): number | undefined {
+  if (uid !== 0) return uid === told ? told : undefined;
+  return told > pastUid ? told : undefined;
+}
+
+function deleted({ pastUid }: RegistryState, uid: number): RegistryState {
+  return { kind: 'absent', pastUid: Math.max(pastUid, uid) };
+}
+
+/** One generation further; from nothing, the first of a function whose uid nobody has learned yet. */
+function written(state: RegistryState, version: string): Present {
+  const { uid, generation } = state.kind === 'present' ? state : { uid: 0, generation: 0 };
+  return { kind: 'present', pastUid: state.pastUid, uid, generation: generation + 1, version };
 }
 
 export const registryModel: Model<RegistryState, RegistryInput, RegistryOutput> = {
-  initial: ABSENT,
-  key: (state) => (state.kind === 'absent' ? '-' : `${state.uid}/${state.generation}/${state.version}`),
+  initial: { kind: 'absent', pastUid: 0 },
+  key: (state) =>
+    state.kind === 'absent'
+      ? `-${state.pastUid}`
+      : `${state.pastUid}/${state.uid}/${state.generation}/${state.version}`,
   step(state, input, output) {
     switch (input.kind) {
       case 'get':
@@ -49,15 +75,16 @@ function get(state: RegistryState, output: RegistryOutput | undefined): Registry
   if (output.kind !== 'found' || state.kind === 'absent') return undefined;
   const { uid, generation, version } = output;
   if (state.generation !== generation || state.version !== version) return undefined;
-  const learned = sameUid(state.uid, uid);
+  const learned = sameUid(state, uid);
   return learned === undefined ? undefined : { ...state, uid: learned };
 }
 
 function remove(state: RegistryState, output: RegistryOutput | undefined): RegistryState | undefined {
-  if (output === undefined) return ABSENT;
+  if (output === undefined) return deleted(state, state.kind === 'absent' ? 0 : state.uid);
   if (output.kind === 'absent') return state.kind === 'absent' ? state : undefined;
   if (output.kind !== 'deleted' || state.kind === 'absent') return undefined;
-  return sameUid(state.uid, output.uid) === undefined ? undefined : ABSENT;
+  const learned = sameUid(state, output.uid);
+  return learned === undefined ? undefined : deleted(state, learned);
 }
 
 function put(
@@ -67,15 +94,10 @@ function put(
 ): RegistryState | undefined {
   const generation = state.kind === 'absent' ? 0 : state.generation;
   const isAllowed = input.ifGeneration === undefined || input.ifGeneration === generation;
-  if (output === undefined) {
-    if (!isAllowed) return state;
-    const uid = state.kind === 'absent' ? 0 : state.uid;
-    return { kind: 'present', uid, generation: generation + 1, version: input.version };
-  }
+  if (output === undefined) return isAllowed ? written(state, input.version) : state;
   if (output.kind === 'conflict') return !isAllowed && output.generation === generation ? state : undefined;
   if (output.kind !== 'put' || !isAllowed || output.generation !== generation + 1) return undefined;
-  const uid = state.kind === 'absent' ? output.uid : sameUid(state.uid, output.uid);
-  return uid === undefined
-    ? undefined
-    : { kind: 'present', uid, generation: generation + 1, version: input.version };
+  const next = written(state, input.version);
+  const learned = sameUid(next, output.uid);
+  return learned === undefined ? undefined : { ...next, uid: learned };
 }

@@ -39,6 +39,8 @@ const found = (generation: number, version: string, uid = 7): RegistryOutput => 
 });
 const done = (generation: number, uid = 7): RegistryOutput => ({ kind: 'put', uid, generation });
 const absent: RegistryOutput = { kind: 'absent' };
+const remove: RegistryInput = { kind: 'delete' };
+const removed = (uid = 7): RegistryOutput => ({ kind: 'deleted', uid });
 
 const verdict = (...history: Op[]): string => checkLinearizable(history, registryModel).kind;
 
@@ -71,12 +73,33 @@ describe('legal histories', () => {
       [op('a', 0, 1, put('v1'), done(1)), op('b', 2, 3, put('v2', 0), { kind: 'conflict', generation: 1 })],
     ],
     [
-      'a name that is used again has another uid',
+      'a name that is used again has a higher uid',
       [
         op('a', 0, 1, put('v1'), done(1, 7)),
-        op('a', 2, 3, { kind: 'delete' }, { kind: 'deleted', uid: 7 }),
+        op('a', 2, 3, remove, removed(7)),
         op('b', 4, 5, put('v2'), done(1, 9)),
       ],
+    ],
+    [
+      'a lower uid that is told late, of the holder before',
+      [
+        op('a', 0, 9, put('v1'), done(1, 7)),
+        op('b', 1, 10, remove, removed(7)),
+        op('c', 2, 11, put('v2'), done(1, 9)),
+      ],
+    ],
+    [
+      'a delete of unknown outcome, late, that explains a new uid',
+      [
+        op('a', 0, 1, put('v1'), done(1, 7)),
+        op('b', 2, never, remove),
+        op('c', 3, 4, get, found(1, 'v1', 7)),
+        op('c', 5, 6, put('v2'), done(1, 9)),
+      ],
+    ],
+    [
+      'a uid that only the delete learned',
+      [op('a', 0, never, put('v1')), op('b', 1, 2, remove, removed(7)), op('b', 3, 4, put('v2'), done(1, 8))],
     ],
   ])('%s', (_what, history) => {
     expect(verdict(...history)).toBe('linearizable');
@@ -106,6 +129,41 @@ describe('illegal histories', () => {
     [
       'a uid that changes without a delete',
       [op('a', 0, 1, put('v1'), done(1, 7)), op('b', 2, 3, get, found(1, 'v1', 8))],
+    ],
+    [
+      'a name that is used again under its old uid',
+      [
+        op('a', 0, 1, put('v1'), done(1, 7)),
+        op('a', 2, 3, remove, removed(7)),
+        op('b', 4, 5, put('v2'), done(1, 7)),
+      ],
+    ],
+    [
+      'a name that is used again under a lower uid',
+      [
+        op('a', 0, 1, put('v1'), done(1, 7)),
+        op('a', 2, 3, remove, removed(7)),
+        op('b', 4, 5, put('v2'), done(1, 6)),
+      ],
+    ],
+    [
+      'the uid of the first of three holders, with one in between whose uid nobody learned',
+      [
+        op('a', 0, 1, put('v1'), done(1, 7)),
+        op('a', 2, 3, remove, removed(7)),
+        op('b', 4, never, put('v2')),
+        op('b', 5, never, remove),
+        op('c', 6, 7, put('v3'), done(1, 7)),
+      ],
+    ],
+    [
+      'a lower uid that only a reader is told',
+      [
+        op('a', 0, 1, put('v1'), done(1, 7)),
+        op('a', 2, 3, remove, removed(7)),
+        op('b', 4, never, put('v2')),
+        op('c', 5, 6, get, found(1, 'v2', 5)),
+      ],
     ],
   ])('%s', (_what, history) => {
     expect(verdict(...history)).toBe('violation');
