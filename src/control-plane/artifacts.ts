@@ -8,7 +8,7 @@
  *       happened before this process began counts as just now: a majority that was counted a moment ago stays one.
  */
 import { assert } from '../lib/assert.ts';
-import { BatonError, explain } from '../lib/errors.ts';
+import { BatonError, explain, isBatonError } from '../lib/errors.ts';
 import type { Digest, ReplicaId } from '../lib/ids.ts';
 import type { ArtifactPeers } from '../ports/artifact-peers.ts';
 import type { ArtifactStore, StoredArtifact } from '../ports/artifact-store.ts';
@@ -42,6 +42,11 @@ export interface ArtifactsPorts {
   readonly store: ArtifactStore;
   readonly peers: ArtifactPeers;
   readonly logger: Logger;
+}
+
+interface Failure {
+  readonly member: Member;
+  readonly error: unknown;
 }
 
 export class Artifacts {
@@ -113,28 +118,33 @@ export class Artifacts {
   async holdAll(digests: Iterable<Digest>): Promise<readonly Digest[]> {
     const missing: Digest[] = [];
     for (const digest of digests) {
-      if (!(await this.#holdFromAny(digest))) missing.push(digest);
+      await this.#holdFromAny(digest);
+      if (!this.#ports.store.has(digest)) missing.push(digest);
     }
     return missing;
   }
 
-  async #holdFromAny(digest: Digest): Promise<boolean> {
+  /** Until somebody has given it. @returns the members that could not */
+  async #holdFromAny(digest: Digest): Promise<readonly Failure[]> {
+    const failed: Failure[] = [];
     for (const member of this.#options.members) {
-      if (this.#ports.store.has(digest)) return true;
+      if (this.#ports.store.has(digest)) break;
       if (member.id === this.#options.self.id) continue;
       try {
         await this.hold(digest, member.http);
       } catch (error) {
+        failed.push({ member, error });
         this.#ports.logger.debug({ digest, member: member.id, error: explain(error) }, 'artifact not pulled');
       }
     }
-    return this.#ports.store.has(digest);
+    return failed;
   }
 
   /**
    * On the leader, before a registration that names it (A1). Asks nobody when a function names it already, or when this term
    * has counted its majority a moment ago.
-   * @throws BatonError `not-found` when no member that answers has it; `no-quorum` as `replicate`
+   * @throws BatonError `not-found` when a majority says that it has none, so that no upload of it was acknowledged;
+   *   `no-quorum` as `replicate`
    */
   async secure(digest: Digest): Promise<void> {
     const { store, clock } = this.#ports;
@@ -143,11 +153,9 @@ export class Artifacts {
     if (store.has(digest)) {
       if (this.#confirmations.has(digest, term, now)) return;
       if (this.#view.named().has(digest)) return this.#confirmations.add(digest, term, now);
-    } else if (!(await this.#holdFromAny(digest))) {
-      throw new BatonError('not-found', `artifact ${digest} is not stored`, {
-        fields: { path: 'artifact' },
-        hint: 'upload it first; artifacts that no function names go after an hour',
-      });
+    } else {
+      const failed = await this.#holdFromAny(digest);
+      if (!store.has(digest)) throw notStored(digest, failed, this.#options.members.length);
     }
     await this.replicate(digest, this.#options.self.http);
   }
@@ -170,7 +178,7 @@ export class Artifacts {
     if (needed === 0) return;
     const others = members.filter((member) => member.id !== self.id);
     await new Promise<void>((resolve, reject) => {
-      const failed: { member: Member; error: unknown }[] = [];
+      const failed: Failure[] = [];
       let held = 0;
       for (const member of others) {
         this.#ports.peers.askToHold(member.http, digest, self.http, pullTimeoutMs).then(
@@ -209,7 +217,17 @@ export class Artifacts {
   }
 }
 
-function tooFew(failed: readonly { member: Member; error: unknown }[]): BatonError {
+function notStored(digest: Digest, failed: readonly Failure[], members: number): BatonError {
+  const silent = failed.filter(({ error }) => !isBatonError(error, 'not-found'));
+  // This replica has none either; who did not answer may.
+  if (2 * (members - silent.length) <= members) return tooFew(silent);
+  return new BatonError('not-found', `artifact ${digest} is not stored`, {
+    fields: { path: 'artifact' },
+    hint: 'upload it first; artifacts that no function names go after an hour',
+  });
+}
+
+function tooFew(failed: readonly Failure[]): BatonError {
   const missing = failed.map(({ member }) => member.id);
   return new BatonError(
     'no-quorum',

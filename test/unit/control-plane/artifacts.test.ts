@@ -156,6 +156,15 @@ it('fetches what a leader before it took from whoever has it, and says when nobo
   );
 });
 
+it('does not call missing what members that do not answer may hold', async () => {
+  down = new Set(['http://r2', 'http://r3']);
+  await expect(leader().artifacts.secure(ARTIFACT)).rejects.toEqual(noQuorum);
+  down = new Set(['http://r3']);
+  await expect(leader().artifacts.secure(ARTIFACT)).rejects.toEqual(
+    expect.objectContaining({ code: 'not-found' }),
+  );
+});
+
 it('keeps for an hour what it said it holds, however old the file', async () => {
   await uploadTo('http://r2');
   await pass(50 * MINUTE_MS);
