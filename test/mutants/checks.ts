@@ -1,5 +1,5 @@
 /** The checks, in a given copy of the tree: what fails, and whether it is the mutant that fails or only its loading. */
-import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { runNode, type Ended } from './child.ts';
 import type { CheckName, Group } from './mutant.ts';
@@ -28,11 +28,16 @@ export interface SeedRange {
   readonly count: number;
 }
 
-/** The cheap ones first. About 0.15 s a quick seed and 3 s a long one. */
-export const SEED_BUDGET: readonly SeedRange[] = [
-  { length: 'quick', from: 1, count: 250 },
-  { length: 'long', from: 1, count: 6 },
-];
+/** About 0.15 s a quick seed and 3 s a long one. */
+export interface SimBudget {
+  readonly quick: SeedRange;
+  readonly long: SeedRange;
+}
+
+const SEED_BUDGET: SimBudget = {
+  quick: { length: 'quick', from: 1, count: 250 },
+  long: { length: 'long', from: 1, count: 6 },
+};
 
 const COMPILE_LIMIT_MS = 120_000;
 const TESTS_LIMIT_MS = 300_000;
@@ -57,7 +62,6 @@ export const TESTS: Readonly<Record<Group, readonly string[]>> = {
     'test/property/metadata',
     'test/property/log-file',
     'test/property/raft',
-    'test/sim/newer-command.test.ts',
   ],
   recovery: [
     'test/unit/data-plane',
@@ -71,20 +75,27 @@ export const TESTS: Readonly<Record<Group, readonly string[]>> = {
   ],
 };
 const GOLDEN = 'test/golden/raft';
+/** Situations that no seed draws, in the same simulator. */
+const SCENARIOS = ['test/sim/newer-command.test.ts'];
 
 export function hasGolden(): boolean {
   const folder = join(ROOT, GOLDEN);
   return existsSync(folder) && readdirSync(folder).some((name) => name.endsWith('.test.ts'));
 }
 
-export function runCheck(check: CheckName, tests: readonly string[], workspace: string): Promise<Verdict> {
+export function runCheck(
+  check: CheckName,
+  tests: readonly string[],
+  workspace: string,
+  budget: SimBudget = SEED_BUDGET,
+): Promise<Verdict> {
   switch (check) {
     case 'golden':
       return hasGolden() ? runTests('golden', [GOLDEN], workspace) : Promise.resolve(PASSED);
     case 'tests':
       return runTests('tests', tests, workspace);
     case 'sim':
-      return runSim(SEED_BUDGET, workspace);
+      return runSim(budget, workspace);
     default:
       return check satisfies never;
   }
@@ -104,8 +115,10 @@ interface VitestReport {
   }[];
 }
 
-async function runTests(check: CheckName, paths: readonly string[], workspace: string): Promise<Verdict> {
-  const report = join(workspace, `${check}.json`);
+/** `what` names the tests in the verdict. */
+async function runTests(what: string, paths: readonly string[], workspace: string): Promise<Verdict> {
+  const report = join(workspace, 'report.json');
+  rmSync(report, { force: true });
   const ended = await runNode(
     [
       bin('vitest/vitest.mjs'),
@@ -118,51 +131,64 @@ async function runTests(check: CheckName, paths: readonly string[], workspace: s
     { TMPDIR: workspace },
   );
   if (ended.code === 0) return PASSED;
-  if (ended.timedOut) return failed(`${check}: no end`, `not done after ${TESTS_LIMIT_MS / 1_000} s`);
+  if (ended.timedOut) return failed(`${what}: no end`, `not done after ${TESTS_LIMIT_MS / 1_000} s`);
   if (!existsSync(report)) return { kind: 'invalid', why: tail(ended) };
   const { testResults } = JSON.parse(readFileSync(report, 'utf8')) as VitestReport;
   for (const { name, assertionResults } of testResults) {
     const broken = assertionResults.find(({ status }) => status === 'failed');
     if (broken !== undefined)
       return {
-        ...failed(`${check}: ${broken.fullName}`, firstLine(broken.failureMessages.join('\n'))),
+        ...failed(`${what}: ${broken.fullName}`, firstLine(broken.failureMessages.join('\n'))),
         file: relative(realpathSync(workspace), name),
       };
   }
   return { kind: 'invalid', why: firstLine(testResults.map(({ message }) => message).join('\n')) };
 }
 
-export async function runSim(ranges: readonly SeedRange[], workspace: string): Promise<Verdict> {
+/** The cheap ones first. */
+async function runSim({ quick, long }: SimBudget, workspace: string): Promise<Verdict> {
+  const steps = [
+    () => runSeeds(quick, workspace),
+    () => runTests('sim scenario', SCENARIOS, workspace),
+    () => runSeeds(long, workspace),
+  ];
   let seeds = 0;
-  for (const { length, from, count } of ranges) {
-    const ended = await runNode(
-      [
-        ...['--import', 'tsx', 'test/mutants/seeds.ts'],
-        ...['--length', length, '--from', String(from), '--count', String(count)],
-      ],
-      workspace,
-      SEEDS_LIMIT_MS,
-    );
-    const lines = ended.stdout
-      .split('\n')
-      .filter((line) => line.startsWith('{'))
-      .map((line) => JSON.parse(line) as SeedLine);
-    seeds += lines.length;
-    const last = lines.at(-1);
-    if (last?.broken === true) return { kind: 'invalid', why: last.violation ?? '' };
-    if (last?.violation !== undefined)
-      return {
-        ...failed(`sim: ${oracleOf(last.violation)}`, last.violation, seeds),
-        seed: { length, from: last.seed, count: 1 },
-      };
-    if (ended.timedOut)
-      return {
-        ...failed('sim: no end', `seed ${from + lines.length} does not end`, seeds + 1),
-        seed: { length, from: from + lines.length, count: 1 },
-      };
-    if (lines.length < count) return { kind: 'invalid', why: tail(ended) };
+  for (const step of steps) {
+    const verdict = await step();
+    if (verdict.kind === 'invalid') return verdict;
+    seeds += verdict.seeds;
+    if (verdict.kind === 'failed') return { ...verdict, seeds };
   }
   return { kind: 'passed', seeds };
+}
+
+export async function runSeeds({ length, from, count }: SeedRange, workspace: string): Promise<Verdict> {
+  const ended = await runNode(
+    [
+      ...['--import', 'tsx', 'test/mutants/seeds.ts'],
+      ...['--length', length, '--from', String(from), '--count', String(count)],
+    ],
+    workspace,
+    SEEDS_LIMIT_MS,
+  );
+  const lines = ended.stdout
+    .split('\n')
+    .filter((line) => line.startsWith('{'))
+    .map((line) => JSON.parse(line) as SeedLine);
+  const seeds = lines.length;
+  const last = lines.at(-1);
+  if (last?.broken === true) return { kind: 'invalid', why: last.violation ?? '' };
+  if (last?.violation !== undefined)
+    return {
+      ...failed(`sim: ${oracleOf(last.violation)}`, last.violation, seeds),
+      seed: { length, from: last.seed, count: 1 },
+    };
+  if (ended.timedOut)
+    return {
+      ...failed('sim: no end', `seed ${from + seeds} does not end`, seeds + 1),
+      seed: { length, from: from + seeds, count: 1 },
+    };
+  return seeds < count ? { kind: 'invalid', why: tail(ended) } : { kind: 'passed', seeds };
 }
 
 function failed(by: string, detail: string, seeds = 0): Extract<Verdict, { kind: 'failed' }> {

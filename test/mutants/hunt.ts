@@ -1,6 +1,14 @@
 /** One mutant through its checks, and the unmutated tree through the same: only a difference counts. */
-import { compile, runCheck, runSim, TESTS, type SeedRange, type Verdict } from './checks.ts';
-import type { Group, Mutant } from './mutant.ts';
+import {
+  compile,
+  runCheck,
+  runSeeds,
+  TESTS,
+  type SeedRange,
+  type SimBudget,
+  type Verdict,
+} from './checks.ts';
+import type { Edit, Group, Mutant } from './mutant.ts';
 import { copyTree, plant, removeWorkspace } from './workspace.ts';
 
 export interface Row {
@@ -19,10 +27,10 @@ export interface Row {
 }
 
 /** Seeds that the unmutated tree passes before the first hunt. */
-const BASELINE_SEEDS: readonly SeedRange[] = [
-  { length: 'quick', from: 1, count: 30 },
-  { length: 'long', from: 1, count: 1 },
-];
+const BASELINE_SEEDS: SimBudget = {
+  quick: { length: 'quick', from: 1, count: 30 },
+  long: { length: 'long', from: 1, count: 1 },
+};
 
 export class Baseline {
   readonly workspace: string = copyTree();
@@ -35,22 +43,29 @@ export class Baseline {
     const red: string[] = [];
     const tests = [...new Set(mutants.flatMap((mutant) => testsOf(mutant)))];
     for (const check of new Set(mutants.flatMap(({ checks }) => checks))) {
-      const verdict =
-        check === 'sim'
-          ? await runSim(BASELINE_SEEDS, this.workspace)
-          : await runCheck(check, tests, this.workspace);
+      const verdict = await runCheck(check, tests, this.workspace, BASELINE_SEEDS);
       if (verdict.kind === 'failed') red.push(`${verdict.by}: ${verdict.detail}`);
       if (verdict.kind === 'invalid') red.push(`${check} does not load: ${verdict.why}`);
     }
     return red;
   }
 
-  /** Whether the unmutated tree passes this very seed; each is run once. */
-  async passes(seed: SeedRange): Promise<boolean> {
-    const key = `${seed.length}/${seed.from}`;
-    const known = this.#seeds.get(key) ?? runSim([seed], this.workspace);
+  /** Whether this very seed passes under the mutant's conditions, without the mutant; each is run once. */
+  async passes(seed: SeedRange, { conditions = [] }: Mutant): Promise<boolean> {
+    const key = `${seed.length}/${seed.from}/${JSON.stringify(conditions)}`;
+    const known = this.#seeds.get(key) ?? this.#runSeed(seed, conditions);
     this.#seeds.set(key, known);
     return (await known).kind === 'passed';
+  }
+
+  async #runSeed(seed: SeedRange, conditions: readonly Edit[]): Promise<Verdict> {
+    if (conditions.length === 0) return runSeeds(seed, this.workspace);
+    const workspace = plant({ id: 'conditions', edits: conditions }, this.workspace);
+    try {
+      return await runSeeds(seed, workspace);
+    } finally {
+      removeWorkspace(workspace);
+    }
   }
 }
 
@@ -73,9 +88,9 @@ export async function hunt(mutant: Mutant, baseline: Baseline): Promise<Row> {
       seeds += verdict.seeds;
       if (verdict.kind === 'passed') continue;
       const { seed, file } = verdict;
-      if (check === 'tests' && file !== undefined && !(await isSteady(file, workspace, baseline)))
+      if (check !== 'golden' && file !== undefined && !(await isSteady(file, workspace, baseline)))
         return row(false, `invalid: ${verdict.by}: fails now and then`, verdict.detail, seeds);
-      if (seed !== undefined && !(await baseline.passes(seed)))
+      if (seed !== undefined && !(await baseline.passes(seed, mutant)))
         return row(
           false,
           `invalid: ${seed.length} seed ${seed.from} fails without it`,

@@ -8,8 +8,8 @@
 export type Group = 'raft' | 'recovery';
 
 /**
- * `golden`: the dialogues of the Raft core. `sim`: whole clusters under virtual time, seed after seed. `tests`: unit and
- * property tests, for code that neither of these runs.
+ * `golden`: the dialogues of the Raft core. `sim`: whole clusters under virtual time, seed after seed, and the scenarios that no
+ * seed draws. `tests`: unit and property tests, for code that neither of these runs.
  */
 export type CheckName = 'golden' | 'sim' | 'tests';
 
@@ -28,19 +28,24 @@ export interface Mutant {
   /** Where it was seen: "FAULTS 8, nebula#2419", or "own". */
   readonly source: string;
   readonly edits: readonly Edit[];
+  /** Made so in the tree that it is compared with too: a bound so low that a run comes to it. They break no promise. */
+  readonly conditions?: readonly Edit[];
   /** In this order, until one fails; what is not named is not asked. */
   readonly checks: readonly CheckName[];
   /** For `tests`, where those of the group are not the ones. */
   readonly tests?: readonly string[];
 }
 
+/** What is done to a tree. */
+export type Planted = Pick<Mutant, 'id' | 'edits' | 'conditions'>;
+
 /** @returns the files that it changes, as they become. @throws as {@link applyEdit} does */
 export function applyMutant(
-  { id, edits }: Mutant,
+  { id, edits, conditions = [] }: Planted,
   read: (file: string) => string,
 ): ReadonlyMap<string, string> {
   const files = new Map<string, string>();
-  for (const edit of edits)
+  for (const edit of [...conditions, ...edits])
     files.set(edit.file, applyEdit(id, edit, files.get(edit.file) ?? read(edit.file)));
   return files;
 }

@@ -3,7 +3,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { applyMutant, type Mutant } from './mutant.ts';
+import { applyMutant, type Planted } from './mutant.ts';
 
 export const ROOT: string = fileURLToPath(new URL('../../', import.meta.url));
 
@@ -39,12 +39,12 @@ export function copyTree(): string {
 }
 
 /** What the mutant makes of a tree. @throws Error with one line: it does not apply any more (M1) */
-export function planted(mutant: Mutant, tree: string): ReadonlyMap<string, string> {
+export function planted(mutant: Planted, tree: string): ReadonlyMap<string, string> {
   return applyMutant(mutant, (file) => readFileSync(join(tree, file), 'utf8'));
 }
 
 /** @returns a copy of the baseline with the mutant in it */
-export function plant(mutant: Mutant, baseline: string): string {
+export function plant(mutant: Planted, baseline: string): string {
   const directory = makeDirectory(mutant.id);
   cpSync(baseline, directory, { recursive: true, verbatimSymlinks: true });
   for (const [file, text] of planted(mutant, baseline)) writeFileSync(join(directory, file), text);

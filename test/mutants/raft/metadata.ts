@@ -60,7 +60,10 @@ export const metadata: readonly Mutant[] = [
     title: 'the table forgets that it has forgotten: an evicted id takes effect again',
     source: 'own',
     edits: [{ file: TABLE, find: '    this.#evictedIndex = oldest[1].index;\n', replace: '' }],
-    checks: ['tests'],
+    conditions: [
+      { file: 'src/lib/limits.ts', find: '  requestIds: 100_000,\n', replace: '  requestIds: 8,\n' },
+    ],
+    checks: ['sim'],
   },
   {
     id: 'uid-of-the-name',
@@ -75,6 +78,6 @@ export const metadata: readonly Mutant[] = [
           'const uid = functionUid([...name].reduce((sum, char) => 31 * sum + (char.codePointAt(0) ?? 0), 7) % 1e9);',
       },
     ],
-    checks: ['tests'],
+    checks: ['sim'],
   },
 ];

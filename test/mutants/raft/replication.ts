@@ -248,8 +248,7 @@ export const replication: readonly Mutant[] = [
         replace: 'return { index: at, term: here };',
       },
     ],
-    checks: ['golden', 'tests'],
-    tests: ['test/unit/raft'],
+    checks: ['golden', 'sim'],
   },
   {
     id: 'snapshot-answered-before-durable',

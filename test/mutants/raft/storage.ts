@@ -131,12 +131,12 @@ export const storage: readonly Mutant[] = [
 `,
       },
     ],
-    checks: ['tests'],
+    checks: ['sim'],
   },
   {
     id: 'failed-disk-used-on',
     group: 'raft',
-    title: 'a log file whose write failed once is written to again',
+    title: 'a write that failed is tried again, behind what is left of it in the same file',
     source: 'own',
     edits: [
       {
@@ -144,8 +144,22 @@ export const storage: readonly Mutant[] = [
         find: "      this.#failed = new BatonError('io', 'the log store failed and writes nothing more', { cause });\n      throw this.#failed;",
         replace: "      throw new BatonError('io', 'the log store failed', { cause });",
       },
+      {
+        file: DRIVER,
+        find: '    const saved = this.#ports.store.save(batch);\n',
+        replace: `    const save = async (): Promise<void> => {
+      try {
+        await this.#ports.store.save(batch);
+      } catch {
+        await new Promise<void>((resolve) => void this.#ports.clock.after(20, resolve));
+        await save();
+      }
+    };
+    const saved = save();
+`,
+      },
     ],
-    checks: ['tests'],
+    checks: ['sim'],
   },
   {
     id: 'one-hard-slot',
@@ -196,6 +210,6 @@ export const storage: readonly Mutant[] = [
           "    if (segment !== begun.segment && state !== 'torn' && payloads.length > 0) return `log-${segment}`;\n",
       },
     ],
-    checks: ['tests'],
+    checks: ['sim'],
   },
 ];
