@@ -19,7 +19,7 @@ export interface Leader {
   readonly grpc: string;
 }
 
-const ELECTION_WAIT_MS = 15_000;
+const ELECTION_WAIT_MS = 60_000;
 const SETTLE_MS = 1_000;
 
 export class ReplicaSet {

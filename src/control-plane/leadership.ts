@@ -365,6 +365,8 @@ export class Leadership {
 
   /** Resolves when every live data plane holds this spec index, or names those that do not. */
   waitForSpec(specIndex: number): Promise<readonly string[]> {
+    // Another leader's data planes are not ours to wait for.
+    if (this.#stopped) return Promise.resolve([]);
     return new Promise((resolve) => {
       const id = ++this.#nextId;
       this.#waits.set(id, resolve);

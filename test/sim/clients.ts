@@ -98,7 +98,10 @@ export class Clients {
         ]);
         if (outcome !== undefined && 'reply' in outcome)
           return this.#acknowledged(fn, version, outcome.reply);
-        if (outcome !== undefined && isBatonError(outcome.error, 'request-expired')) return;
+        const error = outcome?.error;
+        if (isBatonError(error, 'request-expired')) return;
+        // A refused request is spent: whoever tries again asks anew.
+        if (isBatonError(error, 'trial-failed') || isBatonError(error, 'conflict')) requestId = undefined;
       }
       await this.#sleep(50 + this.#random.below(200));
     }
