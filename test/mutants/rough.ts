@@ -1,20 +1,24 @@
 /**
- * The simulator's seeds for hunting mutants: the same clusters, with what would be rare otherwise. Logs are compacted every few
- * entries, so that snapshots travel; replicas are also stopped in good order; leadership is handed over; leaders lose the bus and
- * still answer whom they reach, which only many clients notice.
+ * The simulator's seeds for hunting mutants: the same clusters, with more of what is rare there. Disks fill, rot, get lost and lose
+ * power around a sync, replicas end in every way, leaders lose the bus and still answer whom they reach. Logs are compacted every
+ * few entries, so that snapshots travel, and many clients look on.
  */
 import { prng } from '../../src/lib/prng.ts';
 import type { Fault, FaultKind, SimOptions } from '../sim/options.ts';
 
 const ADDED: readonly FaultKind[] = [
-  'stop-replica',
-  'transfer',
-  'lost-disk',
   'crash-replica',
+  'stop-replica',
+  'crash-on-sync',
+  'full-disk',
+  'damaged-disk',
+  'damaged-disk',
+  'lost-disk',
+  'transfer',
   'leader-disconnect',
   'leader-disconnect',
 ];
-const EVERY_MS = 1_000;
+const EVERY_MS = 800;
 /** In a short run; a long one has operations enough. */
 const REGISTRARS = 12;
 const SHORT_MS = 10_000;
