@@ -37,7 +37,7 @@ export const metadata: readonly Mutant[] = [
         replace: 'if (command.ifGeneration !== undefined && command.ifGeneration < 0) {',
       },
       {
-        file: 'src/control-plane/control-plane.ts',
+        file: 'src/control-plane/registrations.ts',
         find: '    if (ifGeneration === undefined) return false;\n',
         replace: '    if (ifGeneration !== undefined || ifGeneration === undefined) return false;\n',
       },
