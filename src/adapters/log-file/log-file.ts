@@ -14,7 +14,9 @@
  *   F4  a torn tail of the last segment is cut, anything else that fails its checksum is reported as damage, and the files
  *       of a damaged directory are kept aside, never edited;
  *   F5  a log that is shorter than its mark was cut after it was acknowledged: damage, not a torn tail;
- *   F6  what a process that was killed left in the page cache is made durable before anything is promised from it.
+ *   F6  what a process that was killed left in the page cache is made durable before anything is promised from it;
+ *   F7  the commit index is the one in the log's records, beside the entries that it vouches for. The slots are written before
+ *       those: after a crash in between, theirs would vouch for the entries that were about to be replaced.
  */
 import { join } from 'node:path';
 import { assert } from '../../lib/assert.ts';

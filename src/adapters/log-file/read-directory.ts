@@ -73,7 +73,8 @@ export function readDirectory(files: Files, directory: string): StoredDirectory 
   if (entries.length > 0 && entries[0]?.index !== base + 1) return 'log (a gap after the snapshot)';
   return {
     identity,
-    hardState: { ...hard.state, commit: Math.max(hard.state.commit, log.commit) },
+    // F7.
+    hardState: { ...hard.state, commit: log.commit },
     hardSeq: hard.seq,
     snapshot,
     entries,
