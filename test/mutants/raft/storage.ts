@@ -198,6 +198,21 @@ export const storage: readonly Mutant[] = [
     checks: ['sim'],
   },
   {
+    id: 'commit-before-its-entries',
+    group: 'raft',
+    title: 'the commit index of a slot counts, though the entries that it vouches for were never written',
+    source: 'own; it was here',
+    edits: [
+      {
+        file: LOG_READER,
+        find: 'hardState: { ...hard.state, commit: log.commit },',
+        replace: 'hardState: { ...hard.state, commit: Math.max(hard.state.commit, log.commit) },',
+      },
+    ],
+    checks: ['sim', 'tests'],
+    tests: ['test/unit/log-file/commit-index.test.ts'],
+  },
+  {
     id: 'damage-taken-for-torn',
     group: 'raft',
     title: 'a damaged record is cut off like a torn one, and what was acknowledged after it is gone',
