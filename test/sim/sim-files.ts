@@ -9,6 +9,9 @@ import { BatonError } from '../../src/lib/errors.ts';
 import type { Files, OpenFile } from '../../src/ports/files.ts';
 import type { SimProcess } from './process.ts';
 
+/** What a full disk says. */
+export const NO_SPACE = 'no space left on device';
+
 type Edit =
   | { readonly kind: 'write'; readonly at: number; readonly bytes: Uint8Array }
   | { readonly kind: 'truncate'; readonly length: number };
@@ -228,7 +231,7 @@ export class SimFiles implements Files {
   }
 
   #refuseFull(): void {
-    if (this.#drive.full) throw new BatonError('io', 'no space left on device');
+    if (this.#drive.full) throw new BatonError('io', NO_SPACE);
   }
 
   #handle(file: Inode): OpenFile {

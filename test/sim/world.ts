@@ -17,6 +17,7 @@ import { Worker } from '../../src/worker/worker.ts';
 import type { SimOptions } from './options.ts';
 import { SimProcess, type Skew } from './process.ts';
 import { Scheduler } from './scheduler.ts';
+import { NO_SPACE } from './sim-files.ts';
 import { SimNetwork } from './sim-bus.ts';
 import { SimArtifactPeers, SimArtifactStore } from './sim-artifacts.ts';
 import { SimDisk, WitnessedLogStore } from './sim-disk.ts';
@@ -157,9 +158,14 @@ export class World {
 
   #fatal(id: string, process: SimProcess): (error: Error) => void {
     return (error) => {
-      if (this.replicas.find((replica) => replica.id === id)?.disk.drive.full === true) {
+      const replica = this.replicas.find((one) => one.id === id);
+      // The disk may have room again by the time that its refusal is heard of.
+      if (replica !== undefined && explain(error).includes(NO_SPACE)) {
         this.tell(`${id} stops: ${explain(error)}`);
         process.kill();
+        this.scheduler.after(500, () => {
+          if (!this.isHeldDown(id)) this.startReplica(replica);
+        });
         return;
       }
       this.violation(`${id} cannot go on: ${explain(error)}`);
@@ -258,7 +264,7 @@ export class World {
         return undefined;
       },
       (error: unknown) => {
-        if (replica.disk.drive.full) process.kill();
+        if (explain(error).includes(NO_SPACE)) process.kill();
         else this.violation(`${replica.id} does not start: ${explain(error)}`);
       },
     );

@@ -26,6 +26,7 @@ import {
   onRejoinReply,
   onRejoinRequest,
   tickRejoin,
+  onEarlierLife,
 } from './rejoin.ts';
 import { acknowledgeDurable, onAppend, onAppendReply } from './replication.ts';
 import { becomeFollower, resetElectionTimer } from './roles.ts';
@@ -112,6 +113,7 @@ export class Raft {
     const order = orderIncarnation(message.incarnation, peer.incarnation);
     if (order === 'older' || order === 'duplicate') {
       s.refused++;
+      onEarlierLife(s, message, peer.incarnation);
       return undefined;
     }
     if (order === 'newer') {

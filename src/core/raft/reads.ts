@@ -24,6 +24,12 @@ export function serveConfirmedReads(s: RaftState): void {
     const index = Math.max(read.index, s.termStartIndex);
     const { waiter } = read;
     if (waiter.kind === 'read') s.readResults.push({ ctx: waiter.ctx, index });
-    else s.send(waiter.peer, { kind: 'rejoin-reply', nonce: waiter.nonce, confirmedCommit: index });
+    else
+      s.send(waiter.peer, {
+        kind: 'rejoin-reply',
+        nonce: waiter.nonce,
+        confirmedCommit: index,
+        knownIncarnationMs: 0,
+      });
   }
 }

@@ -10,6 +10,7 @@
  * holds a log of the old epoch does not: an entry of that log may bear the index and term of another one now.
  */
 import type { ReplicaId } from '../../lib/ids.ts';
+import type { Incarnation } from '../model/fence.ts';
 import { requestRead } from './reads.ts';
 import type { RaftState } from './state.ts';
 import type { RaftBody, RaftMessage } from './types.ts';
@@ -31,7 +32,7 @@ export function beginRejoin(s: RaftState, nonce: number): void {
 export function bridgeEpochs(s: RaftState, message: RaftMessage): boolean {
   if (message.epoch < s.epoch) {
     if (message.body.kind === 'rejoin-request') {
-      s.send(message.from, { kind: 'rejoin-reply', nonce: message.body.nonce, confirmedCommit: 0 });
+      replyTo(s, message.from, message.body.nonce);
     }
     return false;
   }
@@ -40,6 +41,18 @@ export function bridgeEpochs(s: RaftState, message: RaftMessage): boolean {
   // What was answered so far was answered under the old epoch.
   beginRejoin(s, s.rejoin.nonce);
   return true;
+}
+
+function replyTo(s: RaftState, to: ReplicaId, nonce: number, knownIncarnationMs = 0): void {
+  s.send(to, { kind: 'rejoin-reply', nonce, confirmedCommit: 0, knownIncarnationMs });
+}
+
+/**
+ * A message of an earlier life of its sender, or of a twin. A replica that lost its directory has lost its last incarnation
+ * with it, and where its clock was set back meanwhile all that it says looks like this: it is told, and takes a later one.
+ */
+export function onEarlierLife(s: RaftState, { from, body }: RaftMessage, known: Incarnation): void {
+  if (body.kind === 'rejoin-request') replyTo(s, from, body.nonce, known.ms);
 }
 
 export function tickRejoin(s: RaftState): void {
@@ -53,7 +66,7 @@ export function tickRejoin(s: RaftState): void {
 }
 
 export function onRejoinRequest(s: RaftState, from: ReplicaId, nonce: number): void {
-  s.send(from, { kind: 'rejoin-reply', nonce, confirmedCommit: 0 });
+  replyTo(s, from, nonce);
   requestRead(s, { kind: 'rejoin', peer: from, nonce });
 }
 
@@ -65,6 +78,11 @@ export function onRejoinReply(
 ): void {
   const { rejoin } = s;
   if (rejoin === undefined || reply.nonce !== rejoin.nonce) return;
+  if (reply.knownIncarnationMs >= s.incarnation.ms) {
+    s.setIncarnation(reply.knownIncarnationMs + 1);
+    rejoin.nextAskMs = s.nowMs;
+    return;
+  }
   rejoin.answered.add(from);
   rejoin.highestTerm = Math.max(rejoin.highestTerm, term);
   // The first will do (J2); later ones would run ahead of us as fast as functions are registered.

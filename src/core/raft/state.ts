@@ -5,6 +5,7 @@
  *   S2  term never falls, and the vote changes only with the term or from none;
  *   S3  tickets become durable in order.
  */
+import type { Incarnation } from '../model/fence.ts';
 import { assert } from '../../lib/assert.ts';
 import type { ReplicaId } from '../../lib/ids.ts';
 import { RaftLog } from './log.ts';
@@ -62,6 +63,7 @@ export class RaftState {
   vote: ReplicaId | '';
   leader: ReplicaId | '' = '';
   epoch: number;
+  incarnation: Incarnation;
   voter: boolean;
   votesAboveTerm: number;
   nowMs: number;
@@ -130,6 +132,7 @@ export class RaftState {
     this.term = boot.hardState.term;
     this.vote = boot.hardState.vote;
     this.epoch = config.epoch;
+    this.incarnation = config.incarnation;
     this.voter = boot.voter;
     this.votesAboveTerm = boot.votesAboveTerm;
     this.nowMs = nowMs;
@@ -172,6 +175,12 @@ export class RaftState {
     this.#changed = true;
   }
 
+  setIncarnation(ms: number): void {
+    assert(ms > this.incarnation.ms, 'a later life is above an earlier one');
+    this.incarnation = { ...this.incarnation, ms };
+    this.#identityDirty = true;
+  }
+
   setVoter(voter: boolean, votesAboveTerm: number): void {
     this.voter = voter;
     this.votesAboveTerm = votesAboveTerm;
@@ -203,7 +212,7 @@ export class RaftState {
       from: this.config.id,
       to,
       term: this.term,
-      incarnation: this.config.incarnation,
+      incarnation: this.incarnation,
       commandVersion: this.config.commandVersion,
       voter: this.voter,
       body,
@@ -271,7 +280,12 @@ export class RaftState {
     const ticket = ++this.#ticket;
     if (this.#hardDirty) this.#hardTicket = ticket;
     const identity = this.#identityDirty
-      ? { epoch: this.epoch, voter: this.voter, votesAboveTerm: this.votesAboveTerm }
+      ? {
+          epoch: this.epoch,
+          incarnationMs: this.incarnation.ms,
+          voter: this.voter,
+          votesAboveTerm: this.votesAboveTerm,
+        }
       : undefined;
     this.#inflight.push({ ticket, lastIndex: this.log.lastIndex, lastTerm: this.log.lastTerm });
     this.#hardDirty = false;

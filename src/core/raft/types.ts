@@ -44,6 +44,7 @@ export interface PersistentState {
 /** What a replica is, apart from what it holds. */
 export interface PersistentIdentity {
   readonly epoch: number;
+  readonly incarnationMs: number;
   readonly voter: boolean;
   readonly votesAboveTerm: number;
 }
@@ -126,6 +127,8 @@ export type RaftBody =
       readonly nonce: number;
       /** Leader only: its commit index, confirmed by a quorum round begun after the request; 0 otherwise. */
       readonly confirmedCommit: number;
+      /** A life of the asker that was heard before and is not below this one; 0: there is none. */
+      readonly knownIncarnationMs: number;
     };
 
 export interface RaftMessage {

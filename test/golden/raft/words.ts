@@ -56,6 +56,7 @@ function bodyWords(body: RaftBody): string {
     case 'rejoin-request':
       return 'Rejoin';
     case 'rejoin-reply':
+      if (body.knownIncarnationMs > 0) return `RejoinReply earlier life than ${body.knownIncarnationMs}`;
       return body.confirmedCommit === 0 ? 'RejoinReply' : `RejoinReply confirmed=${body.confirmedCommit}`;
     default:
       return unreachable(body, 'message');

@@ -192,7 +192,12 @@ const MESSAGES: Record<string, RaftMessage> = {
   }),
   'timeout-now': message({ kind: 'timeout-now' }),
   'rejoin-request': message({ kind: 'rejoin-request', nonce: 3_000_000_000 }),
-  'rejoin-reply': message({ kind: 'rejoin-reply', nonce: 3_000_000_000, confirmedCommit: 298 }),
+  'rejoin-reply': message({
+    kind: 'rejoin-reply',
+    nonce: 3_000_000_000,
+    confirmedCommit: 298,
+    knownIncarnationMs: 0,
+  }),
 };
 
 interface Golden {

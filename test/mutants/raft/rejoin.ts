@@ -83,9 +83,9 @@ export const rejoin: readonly Mutant[] = [
     edits: [
       {
         file: REJOIN,
-        find: "  s.send(from, { kind: 'rejoin-reply', nonce, confirmedCommit: 0 });\n  requestRead",
+        find: '  replyTo(s, from, nonce);\n  requestRead',
         replace:
-          "  s.send(from, { kind: 'rejoin-reply', nonce, confirmedCommit: s.log.commit });\n  requestRead",
+          "  s.send(from, { kind: 'rejoin-reply', nonce, confirmedCommit: s.log.commit, knownIncarnationMs: 0 });\n  requestRead",
       },
     ],
     checks: ['golden', 'sim'],

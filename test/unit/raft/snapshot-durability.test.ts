@@ -116,8 +116,8 @@ describe('a snapshot that is being written', () => {
 
   it('gives no vote back to a replica that had lost its disk (J3)', () => {
     const follower = new Follower(false);
-    follower.hear({ kind: 'rejoin-reply', nonce: 1, confirmedCommit: 0 }, other);
-    follower.hear({ kind: 'rejoin-reply', nonce: 1, confirmedCommit: 9 });
+    follower.hear({ kind: 'rejoin-reply', nonce: 1, confirmedCommit: 0, knownIncarnationMs: 0 }, other);
+    follower.hear({ kind: 'rejoin-reply', nonce: 1, confirmedCommit: 9, knownIncarnationMs: 0 });
     const ticket = follower.hear(chunk)?.persist?.ticket ?? 0;
     follower.artifactsReady(9);
     expect(follower.status.voter).toBe(false);

@@ -376,7 +376,12 @@ const body: Arbitrary<RaftBody> = fc.oneof(
   }),
   fc.constant<RaftBody>({ kind: 'timeout-now' }),
   fc.record({ kind: fc.constant('rejoin-request' as const), nonce: uint32 }),
-  fc.record({ kind: fc.constant('rejoin-reply' as const), nonce: uint32, confirmedCommit: uint64 }),
+  fc.record({
+    kind: fc.constant('rejoin-reply' as const),
+    nonce: uint32,
+    confirmedCommit: uint64,
+    knownIncarnationMs: uint64,
+  }),
 );
 export const raftMessage: Arbitrary<RaftMessage> = fc.record({
   cluster: text,

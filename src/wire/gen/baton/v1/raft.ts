@@ -84,6 +84,8 @@ export interface RejoinRequest {
 export interface RejoinReply {
   readonly nonce: number;
   readonly confirmedCommit: number;
+  /** A life of the asker that was heard before and would be taken for a later one; 0: there is none. */
+  readonly knownIncarnationMs: number;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -962,7 +964,7 @@ export const RejoinRequest: MessageFns<RejoinRequest> = {
 };
 
 function createBaseRejoinReply(): RejoinReply {
-  return { nonce: 0, confirmedCommit: 0, _unknownFields: {} };
+  return { nonce: 0, confirmedCommit: 0, knownIncarnationMs: 0, _unknownFields: {} };
 }
 
 export const RejoinReply: MessageFns<RejoinReply> = {
@@ -972,6 +974,9 @@ export const RejoinReply: MessageFns<RejoinReply> = {
     }
     if (message.confirmedCommit !== 0) {
       writer.uint32(16).uint64(message.confirmedCommit);
+    }
+    if (message.knownIncarnationMs !== 0) {
+      writer.uint32(24).uint64(message.knownIncarnationMs);
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -1011,6 +1016,14 @@ export const RejoinReply: MessageFns<RejoinReply> = {
             }
 
             message.confirmedCommit = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.knownIncarnationMs = longToNumber(reader.uint64());
             continue;
           }
         }

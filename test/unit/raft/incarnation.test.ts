@@ -1,0 +1,74 @@
+/**
+ * A replica that lost its directory lost its last incarnation with it. Where its clock was set back meanwhile, all that it says
+ * looks like an earlier life; its peers tell it so, and it takes a later one.
+ */
+import { expect, it } from 'vitest';
+import { Raft } from '../../../src/core/raft/raft.ts';
+import type { RaftMessage } from '../../../src/core/raft/types.ts';
+import { replicaId } from '../../../src/lib/ids.ts';
+import { prng } from '../../../src/lib/prng.ts';
+
+const [lost, peer] = [replicaId('r1'), replicaId('r2')];
+
+function replica(id: typeof lost, ms: number, nonce: number, voter: boolean): Raft {
+  return new Raft(
+    {
+      cluster: 'c',
+      id,
+      members: [lost, peer, replicaId('r3')],
+      epoch: 1,
+      incarnation: { ms, nonce },
+      electionTimeoutMs: 300,
+      heartbeatMs: 50,
+      successorGraceMs: 30,
+      commandVersion: 1,
+      random: prng(1),
+    },
+    {
+      hardState: { term: 2, vote: '', commit: 0 },
+      snapshot: undefined,
+      entries: [],
+      voter,
+      votesAboveTerm: 0,
+    },
+    0,
+  );
+}
+
+/** Everything that it wants to say, its writes confirmed. */
+function said(raft: Raft): RaftMessage[] {
+  const messages: RaftMessage[] = [];
+  for (let ready = raft.takeReady(); ready !== undefined; ready = raft.takeReady()) {
+    messages.push(...ready.messages, ...ready.afterPersist);
+    if (ready.persist !== undefined) raft.persisted(ready.persist.ticket, 0);
+  }
+  return messages;
+}
+
+it('is raised above every life that a peer remembers, and stored before anything is said under it', () => {
+  const remembering = replica(peer, 1, 1, true);
+  const before = replica(lost, 900, 1, false);
+  before.tick(0);
+  for (const message of said(before).filter(({ to }) => to === peer)) remembering.step(message, 0);
+  said(remembering);
+
+  // The same id again, on an empty directory, with a clock that was set back.
+  const after = replica(lost, 500, 2, false);
+  after.tick(0);
+  for (const message of said(after).filter(({ to }) => to === peer)) remembering.step(message, 0);
+  expect(remembering.status().refusedMessages).toBe(1);
+  const answers = said(remembering).filter(({ to }) => to === lost);
+  expect(answers.map(({ body }) => body)).toEqual([
+    { kind: 'rejoin-reply', nonce: 2, confirmedCommit: 0, knownIncarnationMs: 900 },
+  ]);
+  for (const answer of answers) after.step(answer, 1);
+  const ready = after.takeReady();
+  expect(ready?.persist?.identity?.incarnationMs).toBe(901);
+  expect(ready?.messages).toEqual([]);
+  if (ready?.persist !== undefined) after.persisted(ready.persist.ticket, 1);
+  after.tick(2);
+  const anew = said(after).filter(({ to }) => to === peer);
+  expect(anew.map(({ incarnation }) => incarnation.ms)).toEqual([901]);
+  for (const message of anew) remembering.step(message, 2);
+  expect(remembering.status().refusedMessages).toBe(1);
+});
