@@ -26,6 +26,8 @@ export interface DataPlaneConfig {
   readonly reportIntervalMs: number;
   /** How long a request may wait for a leader to say whether its function exists. */
   readonly lookupTimeoutMs: number;
+  /** After a restart: how long requests wait for a leader to confirm what the table file says. */
+  readonly askFirstMs: number;
   /** One request to the leader. */
   readonly leaderTimeoutMs: number;
   readonly demandFirstResendMs: number;
@@ -41,6 +43,7 @@ export const DATA_PLANE_DEFAULTS: Omit<DataPlaneConfig, 'cluster' | 'id' | 'call
     domain: 'baton.localhost',
     reportIntervalMs: 250,
     lookupTimeoutMs: 10_000,
+    askFirstMs: 500,
     leaderTimeoutMs: 1_000,
     demandFirstResendMs: 20,
     demandMaxResendMs: 640,

@@ -8,11 +8,13 @@ import { toHex } from '../lib/hex.ts';
 import type { FunctionName } from '../lib/ids.ts';
 import { Dispatcher, DISPATCHER_DEFAULTS } from '../core/dispatch/dispatcher.ts';
 import type { Incarnation } from '../core/model/fence.ts';
+import { limits } from '../lib/limits.ts';
 import type { FunctionRecord } from '../core/model/function.ts';
 import type { Endpoint } from '../core/model/sandbox.ts';
 import type { InboundRequest } from '../ports/http-front.ts';
 import type { Timer } from '../ports/system.ts';
 import { subjects } from '../wire/subjects.ts';
+import { AskFirst } from './ask-first.ts';
 import { respondError, respondText, type ErrorReason } from './answers.ts';
 import type { DataPlaneConfig, DataPlanePorts, ListenAddress } from './config.ts';
 import { DemandSender } from './demand.ts';
@@ -38,6 +40,8 @@ export class DataPlane {
   readonly #lookups: Lookups;
   readonly #demand: DemandSender;
   readonly #context: InvocationContext;
+  readonly #askFirst: AskFirst;
+  #askedAnew = false;
   #reporter: Reporter | undefined;
   #running = false;
   #wake: Timer | undefined;
@@ -52,6 +56,7 @@ export class DataPlane {
     this.#ports = ports;
     // A later life is higher; two processes of one id are told apart by the nonce.
     this.#incarnation = { ms: clock.wall(), nonce: random.uint32() };
+    this.#askFirst = new AskFirst(clock, limits.queuePerFunction);
     const names = subjects(config.cluster);
     this.#link = new LeaderLink(bus, clock, names, config.id, config.leaderTimeoutMs);
     this.#dispatcher = new Dispatcher({
@@ -74,6 +79,9 @@ export class DataPlane {
       logger,
       onLeader: () => this.#onLeader(),
       onKnown: (record) => this.#lookups.onKnown(record),
+      onAllSpecs: () => {
+        if (this.#askedAnew) this.#askFirst.end();
+      },
       onApplied: () => this.#reporter?.soon(),
       onEffects: () => this.#run(),
     });
@@ -134,6 +142,7 @@ export class DataPlane {
     const { clock, bus, front, peerFront } = this.#ports;
     const { caller, peer, reportIntervalMs } = this.#config;
     await this.#tables.load();
+    if (this.#tables.synced) this.#askFirst.begin(this.#config.askFirstMs);
     this.#run();
     this.callerPort = (await front.listen(caller, (request) => this.#onCaller(request))).port;
     this.peerPort = (await peerFront.listen(peer, (request) => this.#onPeer(request))).port;
@@ -187,7 +196,16 @@ export class DataPlane {
     const waiting = this.#dispatcher.loads(now, false).filter(({ queued }) => queued > 0);
     this.#demand.onLeader(waiting.map(({ uid }) => uid));
     this.#reporter?.onLeader();
+    if (this.#askFirst.isAsking) this.#askAnew();
     this.#lookups.onLeader();
+  }
+
+  /** Behind the report: what the leader acknowledges from then on waits for this life, and what it did before is in its answer. */
+  #askAnew(): void {
+    this.#ports.clock.after(1, () => {
+      this.#askedAnew = true;
+      this.#tables.askForSpecs();
+    });
   }
 
   // ---- requests -----------------------------------------------------------------------------------------------------
@@ -224,6 +242,7 @@ export class DataPlane {
   }
 
   #find(request: InboundRequest, callId: string, name: FunctionName, target: string): void {
+    if (this.#askFirst.isAsking) return this.#findLater(request, callId, name, target);
     const known = this.#tables.specs.find(name);
     if (known !== undefined) return this.#invoke(request, callId, target, known);
     if (!this.#tables.synced && !this.#link.hasLeader) return this.#refuse(request, callId, 'not-synced');
@@ -237,6 +256,17 @@ export class DataPlane {
       waiter.gone = true;
     });
     this.#lookups.ask(name, waiter);
+  }
+
+  #findLater(request: InboundRequest, callId: string, name: FunctionName, target: string): void {
+    let isGone = false;
+    request.onGone(() => {
+      isGone = true;
+    });
+    const waits = this.#askFirst.wait(() => {
+      if (!isGone) this.#find(request, callId, name, target);
+    });
+    if (!waits) this.#refuse(request, callId, 'queue-full', 'too many requests wait for a leader');
   }
 
   #onLookup(

@@ -38,9 +38,10 @@ export class Puller {
     return this.#running;
   }
 
-  pull(): void {
+  /** @param anew what is on its way was asked for too early to count */
+  pull(anew = false): void {
     const { fence } = this.#options.link;
-    if (this.#running && this.#fence !== undefined && compareFence(this.#fence, fence) === 0) return;
+    if (!anew && this.#running && this.#fence !== undefined && compareFence(this.#fence, fence) === 0) return;
     this.#fence = fence;
     this.#running = true;
     this.#round++;

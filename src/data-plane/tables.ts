@@ -44,6 +44,8 @@ export interface TablesOptions {
   /** A leader is heard for the first time in its term, or in this life. */
   readonly onLeader: () => void;
   readonly onKnown: (record: FunctionRecord) => void;
+  /** A leader has said which functions there are, whole. */
+  readonly onAllSpecs: () => void;
   /** What the leader waits for may have changed: it is told. */
   readonly onApplied: () => void;
   /** The dispatcher has effects to be carried out. */
@@ -143,6 +145,11 @@ export class Tables {
     this.endpoints.refuse(sandbox);
   }
 
+  /** Which functions are there, as of now. */
+  askForSpecs(): void {
+    this.#pullSpecs.pull(true);
+  }
+
   /** A lookup brought something. */
   onSpecUpdate(update: SpecUpdate): void {
     this.#applySpecs(update);
@@ -170,7 +177,9 @@ export class Tables {
 
   #onSpecs(bytes: Uint8Array): void {
     const snapshot = this.#options.malformed.decode('spec snapshot', 'pull', bytes, decodeSpecSnapshot);
-    if (snapshot !== undefined) this.#applySpecs(this.specs.onSnapshot(snapshot));
+    if (snapshot === undefined) return;
+    this.#applySpecs(this.specs.onSnapshot(snapshot));
+    this.#options.onAllSpecs();
   }
 
   #onEndpoints(bytes: Uint8Array): void {

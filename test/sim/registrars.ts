@@ -154,7 +154,7 @@ export class Registrars {
       if (isBatonError(error, 'not-found')) return { kind: 'done', output: { kind: 'absent' } };
       if (isBatonError(error, 'conflict') && typeof error.fields['generation'] === 'number')
         return { kind: 'done', output: { kind: 'conflict', generation: error.fields['generation'] } };
-      return { kind: isBatonError(error, 'request-expired') ? 'refused' : 'unclear' };
+      return { kind: 'unclear' };
     }
   }
 

@@ -101,13 +101,15 @@ export class WitnessedLogStore implements LogStore {
       this.#violation('durability: the directory is empty, and nobody emptied it');
     }
     disk.unsettled = [];
-    disk.isRotten = false;
+    if (opened.kind === 'ready') disk.isRotten = false;
     return opened;
   }
 
   async create(identity: StoreIdentity): Promise<void> {
     this.#disk.forget();
     await this.#store.create(identity);
+    // Not before: power that is lost meanwhile brings the rotten files back.
+    this.#disk.isRotten = false;
     this.#disk.log = { ...BLANK, identity };
   }
 
