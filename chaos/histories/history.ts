@@ -1,8 +1,5 @@
 /** What clients did and saw, by function, with one monotonic clock. */
-import type { Operation } from '../verifiers/linearizability.ts';
-import type { RegistryInput, RegistryOutput } from '../verifiers/registry-model.ts';
-
-export type RegistryOperation = Operation<RegistryInput, RegistryOutput>;
+import type { RegistryInput, RegistryOperation } from '../verifiers/registry-model.ts';
 
 export interface Distribution {
   readonly n: number;
@@ -65,26 +62,3 @@ export class History {
 }
 
 const round = (ms: number): number => Math.round(ms * 10) / 10;
-
-/** One operation in a few words, for pictures and messages. */
-export function label({ input, output }: RegistryOperation): string {
-  const condition =
-    input.kind !== 'put' || input.ifGeneration === undefined ? '' : ` if ${input.ifGeneration}`;
-  const asked = input.kind === 'put' ? `put ${input.version}${condition}` : input.kind;
-  switch (output?.kind) {
-    case undefined:
-      return `${asked} → ?`;
-    case 'found':
-      return `${asked} → ${output.version}, generation ${output.generation} of ${output.uid}`;
-    case 'put':
-      return `${asked} → generation ${output.generation} of ${output.uid}`;
-    case 'conflict':
-      return `${asked} → conflict, is ${output.generation}`;
-    case 'deleted':
-      return `${asked} → deleted ${output.uid}`;
-    case 'absent':
-      return `${asked} → absent`;
-    default:
-      return output satisfies never;
-  }
-}

@@ -7,8 +7,7 @@
  *       delete's outcome is unknown;
  *   L3  at the end, where the generation is the same, the version is.
  */
-import type { RegistryOutput } from '../verifiers/registry-model.ts';
-import { label, type RegistryOperation } from './history.ts';
+import { label, type RegistryOperation, type RegistryOutput } from '../verifiers/registry-model.ts';
 
 export type FinalRead = Extract<RegistryOutput, { kind: 'found' | 'absent' }>;
 

@@ -1,8 +1,8 @@
 /** LIN over a whole history, function by function, with a picture of each one that no single copy could have produced. */
 import { checkLinearizable } from '../verifiers/linearizability.ts';
-import { registryModel } from '../verifiers/registry-model.ts';
+import { label, registryModel } from '../verifiers/registry-model.ts';
 import { timelineSvg } from '../verifiers/timeline.ts';
-import { label, type History } from './history.ts';
+import type { History } from './history.ts';
 
 /** A search that needs more says nothing, and the run does not count as shown. */
 const MAX_EXPLORED = 400_000;

@@ -2,7 +2,7 @@
  * One function of the registry as a single copy would keep it: what clients may see of puts, deletes and reads. Uids only rise: a
  * function that takes the name of a deleted one has a higher uid than every holder of that name before it.
  */
-import type { Model } from './linearizability.ts';
+import type { Model, Operation } from './linearizability.ts';
 
 export type RegistryInput =
   | { readonly kind: 'put'; readonly version: string; readonly ifGeneration: number | undefined }
@@ -15,6 +15,8 @@ export type RegistryOutput =
   | { readonly kind: 'conflict'; readonly generation: number }
   | { readonly kind: 'absent' }
   | { readonly kind: 'found'; readonly uid: number; readonly generation: number; readonly version: string };
+
+export type RegistryOperation = Operation<RegistryInput, RegistryOutput>;
 
 interface Absent {
   readonly kind: 'absent';
@@ -100,4 +102,27 @@ function put(
   const next = written(state, input.version);
   const learned = sameUid(next, output.uid);
   return learned === undefined ? undefined : { ...next, uid: learned };
+}
+
+/** One operation in a few words, for pictures and messages. */
+export function label({ input, output }: RegistryOperation): string {
+  const condition =
+    input.kind !== 'put' || input.ifGeneration === undefined ? '' : ` if ${input.ifGeneration}`;
+  const asked = input.kind === 'put' ? `put ${input.version}${condition}` : input.kind;
+  switch (output?.kind) {
+    case undefined:
+      return `${asked} → ?`;
+    case 'found':
+      return `${asked} → ${output.version}, generation ${output.generation} of ${output.uid}`;
+    case 'put':
+      return `${asked} → generation ${output.generation} of ${output.uid}`;
+    case 'conflict':
+      return `${asked} → conflict, is ${output.generation}`;
+    case 'deleted':
+      return `${asked} → deleted ${output.uid}`;
+    case 'absent':
+      return `${asked} → absent`;
+    default:
+      return output satisfies never;
+  }
 }

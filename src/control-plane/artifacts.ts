@@ -34,6 +34,7 @@ export interface ArtifactsOptions {
 export interface ArtifactsView {
   /** The digests that the applied state names. */
   readonly named: () => ReadonlySet<Digest>;
+  readonly isNamed: (digest: Digest) => boolean;
   readonly term: () => number;
 }
 
@@ -152,7 +153,7 @@ export class Artifacts {
     const now = clock.now();
     if (store.has(digest)) {
       if (this.#confirmations.has(digest, term, now)) return;
-      if (this.#view.named().has(digest)) return this.#confirmations.add(digest, term, now);
+      if (this.#view.isNamed(digest)) return this.#confirmations.add(digest, term, now);
     } else {
       const failed = await this.#holdFromAny(digest);
       if (!store.has(digest)) throw notStored(digest, failed, this.#options.members.length);

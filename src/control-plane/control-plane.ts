@@ -87,7 +87,11 @@ export class ControlPlane implements ControlPlaneBackend {
         confirmations: CONFIRMED_ARTIFACTS,
       },
       { clock: ports.clock, store: ports.artifacts, peers: ports.peers, logger: ports.logger },
-      { named: () => this.#driver().state.artifacts(), term: () => this.#driver().status().term },
+      {
+        named: () => this.#driver().state.artifacts(),
+        isNamed: (digest) => this.#driver().state.names(digest),
+        term: () => this.#driver().status().term,
+      },
     );
     this.#registrations = new Registrations(config.commitTimeoutMs, ports.clock, {
       artifacts: this.#artifacts,

@@ -22,17 +22,15 @@ import {
   decodeMetadataCommand,
   decodeMetadataSnapshot,
   encodeMetadataCommand,
-  encodeMetadataSnapshotInParts,
 } from '../wire/metadata-codec.ts';
 import { decodeRaftMessage, encodeRaftMessage } from '../wire/raft-codec.ts';
 import { senderOf, type Subjects } from '../wire/subjects.ts';
+import { Compaction } from './compaction.ts';
 import type { ControlPlaneConfig, ControlPlanePorts } from './config.ts';
 import type { DropCounter } from './drop-counter.ts';
 import { LeaderDetector } from './leader-detector.ts';
 import type { TurnLoop } from './turn-loop.ts';
 
-/** Entries kept behind a snapshot, so that a follower that is a little behind needs no snapshot. */
-const KEEP_ENTRIES = 1_000;
 const NO_PAYLOAD: Uint8Array = new Uint8Array(0);
 
 export interface RaftEvents {
@@ -62,11 +60,10 @@ export class RaftDriver {
   readonly #events: RaftEvents;
   readonly #raft: Raft;
   readonly #detector: LeaderDetector;
+  readonly #compaction: Compaction;
   #identity: StoreIdentity;
   #state = new MetadataState();
   #lastAppliedTerm = 0;
-  #snapshotIndex = 0;
-  #compacting = false;
   readonly #proposals = new Map<number, Proposal>();
   readonly #reads = new Map<number, Read>();
   #nextRead = 0;
@@ -97,6 +94,10 @@ export class RaftDriver {
     this.#events = events;
     this.#identity = identity;
     this.#raft = raft;
+    this.#compaction = new Compaction(config, ports, loop, {
+      onCompacted: (snapshot, keepFrom) => loop.raft(() => raft.compacted(snapshot, keepFrom)),
+      onFailed: (error) => loop.raft(() => this.#storageFailed(error)),
+    });
     this.#detector = new LeaderDetector(config, ports, subjects, (leader) =>
       loop.raft(() => raft.leaderGone(leader, ports.clock.now())),
     );
@@ -238,7 +239,7 @@ export class RaftDriver {
       if (status.role !== 'leader') this.#failProposals();
       this.#events.onChanged(status);
     }
-    this.#maybeCompact();
+    this.#compaction.consider(this.#state, this.#lastAppliedTerm);
   }
 
   #send(message: RaftMessage): void {
@@ -291,7 +292,7 @@ export class RaftDriver {
   #restore(snapshot: Snapshot): void {
     this.#state = MetadataState.restore(decodeMetadataSnapshot(snapshot.data));
     this.#lastAppliedTerm = snapshot.term;
-    this.#snapshotIndex = snapshot.index;
+    this.#compaction.restored(snapshot.index);
   }
 
   /** R2. False: this replica cannot go on. */
@@ -325,40 +326,6 @@ export class RaftDriver {
       this.#proposals.delete(index);
       proposal.reject(overtaken());
     }
-  }
-
-  /** In slices among the other work: a large state takes longer to encode than an election waits. */
-  #maybeCompact(): void {
-    const applied = this.#state.appliedIndex;
-    // A large state is worth a longer log: what a snapshot costs is spread over as many commands.
-    const every = Math.max(this.#config.snapshotEvery, this.#state.entries / 2);
-    if (this.#compacting || applied - this.#snapshotIndex < every) return;
-    this.#compacting = true;
-    this.#snapshotIndex = applied;
-    const term = this.#lastAppliedTerm;
-    const parts = encodeMetadataSnapshotInParts(this.#state.snapshot());
-    const encoded: Uint8Array[] = [];
-    const step = (): void => {
-      const { value, done } = parts.next();
-      if (done === true) return this.#compact({ index: applied, term, data: Buffer.concat(encoded) });
-      encoded.push(value);
-      if (!this.#loop.bulk(step)) this.#ports.clock.after(this.#config.tickMs, step);
-    };
-    step();
-  }
-
-  #compact(snapshot: Snapshot): void {
-    const keepFrom = Math.max(1, snapshot.index - KEEP_ENTRIES);
-    this.#ports.store.compact(snapshot, keepFrom).then(
-      () => {
-        this.#loop.raft(() => {
-          this.#compacting = false;
-          this.#raft.compacted(snapshot, keepFrom);
-        });
-        return undefined;
-      },
-      (error: unknown) => this.#loop.raft(() => this.#storageFailed(error)),
-    );
   }
 
   #probe(leader: ReplicaId): void {

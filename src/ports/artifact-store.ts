@@ -4,8 +4,6 @@ import type { Digest } from '../lib/ids.ts';
 export interface StoredArtifact {
   readonly digest: Digest;
   readonly bytes: number;
-  /** Last time it was stored or named, wall-clock ms. */
-  readonly touchedMs: number;
 }
 
 export interface ArtifactStore {

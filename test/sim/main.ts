@@ -7,25 +7,24 @@ import { appendFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { Flags } from '../setup/flags.ts';
 import { drawOptions, type Length } from './options.ts';
 import { simulate, type SimResult } from './run.ts';
 import { shrink, tellSchedule } from './shrink.ts';
 
 const SHRINK_RUNS = 60;
 
-const { values } = parseArgs({
-  options: {
-    seed: { type: 'string' },
-    seeds: { type: 'string' },
-    from: { type: 'string', default: '1' },
-    length: { type: 'string' },
-    json: { type: 'string' },
-    resume: { type: 'boolean', default: false },
-    story: { type: 'boolean', default: false },
-    /** Internal: this process runs the seeds of one share and sends their rows to its parent. */
-    share: { type: 'string' },
-  },
+const flags = new Flags('sim');
+const values = flags.parse({
+  seed: { type: 'string' },
+  seeds: { type: 'string' },
+  from: { type: 'string', default: '1' },
+  length: { type: 'string' },
+  json: { type: 'string' },
+  resume: { type: 'boolean', default: false },
+  story: { type: 'boolean', default: false },
+  /** Internal: this process runs the seeds of one share and sends their rows to its parent. */
+  share: { type: 'string' },
 });
 
 /** What is kept of a run: small, and enough for the summary. */
@@ -43,21 +42,14 @@ interface Row {
   readonly seconds: number;
 }
 
-function refuse(why: string): never {
-  process.stderr.write(`sim: ${why}\n`);
-  process.exit(2);
-}
-
 function whole(flag: string, text: string | undefined, fallback: number): number {
-  if (text === undefined) return fallback;
-  if (/^\d{1,12}$/.test(text)) return Number(text);
-  return refuse(`--${flag}: ${JSON.stringify(text)} is not a whole number`);
+  return text === undefined ? fallback : flags.whole(flag, text);
 }
 
 function lengthOf(fallback: Length): Length {
   const { length = fallback } = values;
   if (length === 'quick' || length === 'long') return length;
-  return refuse(`--length: ${JSON.stringify(length)}: give quick or long`);
+  return flags.refuse(`--length: ${JSON.stringify(length)}: give quick or long`);
 }
 
 function rowOf(result: SimResult, beganMs: number): Row {

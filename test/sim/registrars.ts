@@ -1,8 +1,10 @@
 /** Clients that register, delete and read the same few names through every replica; what they saw must fit one copy. */
-import { checkLinearizable, type Operation } from '../../chaos/verifiers/linearizability.ts';
+import { checkLinearizable } from '../../chaos/verifiers/linearizability.ts';
 import {
+  label,
   registryModel,
   type RegistryInput,
+  type RegistryOperation,
   type RegistryOutput,
 } from '../../chaos/verifiers/registry-model.ts';
 import { timelineSvg } from '../../chaos/verifiers/timeline.ts';
@@ -14,8 +16,6 @@ import type { FunctionMessage } from '../../src/wire/gen/baton/api/v1/api.ts';
 import { ARTIFACT } from './clients.ts';
 import { SimProcess } from './process.ts';
 import type { World } from './world.ts';
-
-type RegistryOperation = Operation<RegistryInput, RegistryOutput>;
 
 const NAMES = ['lin-1', 'lin-2', 'lin-3'];
 const plainFunction = documentToWire(
@@ -176,23 +176,4 @@ export class Registrars {
 
 function found({ uid, generation, spec }: FunctionMessage): RegistryOutput {
   return { kind: 'found', uid, generation, version: spec?.env['VERSION'] ?? '' };
-}
-
-function label({ input, output }: RegistryOperation): string {
-  const asked =
-    input.kind === 'put'
-      ? `put ${input.version}${input.ifGeneration === undefined ? '' : ` if ${input.ifGeneration}`}`
-      : input.kind;
-  switch (output?.kind) {
-    case undefined:
-      return `${asked} → ?`;
-    case 'found':
-      return `${asked} → ${output.version}, generation ${output.generation}`;
-    case 'put':
-      return `${asked} → generation ${output.generation}`;
-    case 'conflict':
-      return `${asked} → conflict, is ${output.generation}`;
-    default:
-      return `${asked} → ${output?.kind ?? ''}`;
-  }
 }

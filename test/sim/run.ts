@@ -84,7 +84,7 @@ export async function simulate(seed: number, options: SimOptions = drawOptions(s
 
 async function boot(world: World, oracles: Oracles): Promise<void> {
   await world.bootstrap();
-  const artifact = { digest: ARTIFACT, bytes: 1, touchedMs: Number.MAX_SAFE_INTEGER };
+  const artifact = { digest: ARTIFACT, bytes: 1 };
   for (const { disk } of world.replicas) disk.artifacts.set(ARTIFACT, artifact);
   for (const replica of world.replicas) world.startReplica(replica);
   for (const worker of world.workers) world.startWorker(worker);

@@ -16,7 +16,7 @@ export class SimArtifactStore implements ArtifactStore {
     let bytes = 0;
     for await (const chunk of content) bytes += chunk.length;
     if (expected === undefined) throw new BatonError('invalid-argument', 'the simulator names its artifacts');
-    const stored = { digest: expected, bytes, touchedMs: Number.MAX_SAFE_INTEGER };
+    const stored = { digest: expected, bytes };
     this.#disk.artifacts.set(expected, stored);
     return stored;
   }
@@ -61,7 +61,7 @@ export class SimArtifactPeers implements ArtifactPeers {
     const disk = this.#disks.get(replicaHttp);
     if (disk === undefined || !this.#reachable(replicaHttp))
       return Promise.reject(new BatonError('disconnected', 'no answer'));
-    disk.artifacts.set(digest, { digest, bytes: 1, touchedMs: Number.MAX_SAFE_INTEGER });
+    disk.artifacts.set(digest, { digest, bytes: 1 });
     return Promise.resolve();
   }
 

@@ -7,7 +7,7 @@
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream, existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
-import { open, rename, rm, utimes } from 'node:fs/promises';
+import { open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BatonError } from '../../lib/errors.ts';
 import { digest as parseDigest, type Digest } from '../../lib/ids.ts';
@@ -42,7 +42,7 @@ export class FileArtifactStore implements ArtifactStore {
       }
       await rename(temporary, this.#path(digest));
       await nodeFiles.syncFolder(this.#directory);
-      return { digest, bytes, touchedMs: statSync(this.#path(digest)).mtimeMs };
+      return { digest, bytes };
     } catch (error) {
       await rm(temporary, { force: true });
       if (error instanceof BatonError) throw error;
@@ -102,16 +102,9 @@ export class FileArtifactStore implements ArtifactStore {
     for (const name of readdirSync(this.#directory)) {
       if (!/^[0-9a-f]{64}$/.test(name)) continue;
       const stat = statSync(join(this.#directory, name), { throwIfNoEntry: false });
-      if (stat !== undefined)
-        artifacts.push({ digest: parseDigest(name), bytes: stat.size, touchedMs: stat.mtimeMs });
+      if (stat !== undefined) artifacts.push({ digest: parseDigest(name), bytes: stat.size });
     }
     return artifacts;
-  }
-
-  /** Somebody is about to name it: keeps it from the sweep for another while. */
-  async touch(digest: Digest): Promise<void> {
-    const now = new Date();
-    await utimes(this.#path(digest), now, now);
   }
 
   async remove(digest: Digest): Promise<void> {

@@ -106,6 +106,11 @@ export class MetadataState {
     return [...this.#byName.values()].sort((a, b) => (a.spec.name < b.spec.name ? -1 : 1));
   }
 
+  /** Some function's spec names this artifact. */
+  names(digest: Digest): boolean {
+    return this.#artifacts.has(digest);
+  }
+
   artifacts(): ReadonlySet<Digest> {
     return new Set(this.#artifacts.keys());
   }

@@ -3,6 +3,7 @@ import type { Mutant } from '../mutant.ts';
 
 const DRIVER = 'src/control-plane/raft-driver.ts';
 const STATE = 'src/core/raft/state.ts';
+const COMPACTION = 'src/control-plane/compaction.ts';
 const LOG_FILE = 'src/adapters/log-file/log-file.ts';
 const LOG_READER = 'src/adapters/log-file/read-directory.ts';
 
@@ -81,21 +82,22 @@ export const storage: readonly Mutant[] = [
     source: 'FAULTS 13, etcd 3.5',
     edits: [
       {
-        file: DRIVER,
-        find: '      if (done === true) return this.#compact({ index: applied, term, data: Buffer.concat(encoded) });\n',
+        file: COMPACTION,
+        find: '      if (done === true) return this.#store({ index, term, data: Buffer.concat(encoded) });\n',
         replace: `      if (done === true) {
         const data = this.#dataOfSnapshot;
         this.#dataOfSnapshot = Buffer.concat(encoded);
-        return this.#compact({ index: applied, term, data });
+        return this.#store({ index, term, data });
       }
 `,
       },
       {
-        file: DRIVER,
-        find: '  #compacting = false;\n  readonly',
-        replace: `  #compacting = false;
-  #dataOfSnapshot: Uint8Array = Buffer.concat([...encodeMetadataSnapshotInParts(new MetadataState().snapshot())]);
-  readonly`,
+        file: COMPACTION,
+        find: '  #running = false;\n\n  constructor',
+        replace: `  #running = false;
+  #dataOfSnapshot: Uint8Array = Buffer.alloc(0);
+
+  constructor`,
       },
     ],
     checks: ['sim'],

@@ -3,42 +3,21 @@
  * were delivered, lost ones not counted, and every copy converged in each. A counterexample is shrunk.
  */
 import { writeFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
 import fc from 'fast-check';
+import { Flags } from '../../setup/flags.ts';
 import { step, World, type Step } from './world.ts';
 
 const HISTORIES_AT_ONCE = 2_000;
 
-function refuse(why: string): never {
-  process.stderr.write(`test:endpoints: ${why}\n`);
-  process.exit(2);
-}
-
-function whole(flag: string, text: string): number {
-  if (/^\d{1,9}$/.test(text)) return Number(text);
-  return refuse(`--${flag}: ${JSON.stringify(text)} is not a whole number`);
-}
-
-function flagsOf(): { batches: number; seed: number; json: string | undefined } {
-  try {
-    const { values } = parseArgs({
-      options: {
-        batches: { type: 'string', default: '1000000' },
-        seed: { type: 'string', default: '1' },
-        json: { type: 'string' },
-      },
-    });
-    return {
-      batches: whole('batches', values.batches),
-      seed: whole('seed', values.seed),
-      json: values.json,
-    };
-  } catch (error) {
-    return refuse((error as Error).message);
-  }
-}
-
-const { batches: wanted, seed, json } = flagsOf();
+const flags = new Flags('test:endpoints');
+const values = flags.parse({
+  batches: { type: 'string', default: '1000000' },
+  seed: { type: 'string', default: '1' },
+  json: { type: 'string' },
+});
+const wanted = flags.whole('batches', values.batches);
+const seed = flags.whole('seed', values.seed);
+const { json } = values;
 const seen = { histories: 0, batches: 0, fenceChanges: 0, pulls: 0, restarts: 0 };
 const beganMs = performance.now();
 

@@ -9,35 +9,19 @@ import { SimProcess } from '../../sim/process.ts';
 import { Scheduler } from '../../sim/scheduler.ts';
 import { SimDisk, WitnessedLogStore } from '../../sim/sim-disk.ts';
 import { batch, entry, hard, IDENTITY, snapshot } from '../../unit/log-file/directory.ts';
+import { append, compact, install, vote, type Write } from './writes.ts';
 
 type Step =
-  | { readonly do: 'append'; readonly back: number; readonly count: number; readonly newTerm: boolean }
-  | { readonly do: 'vote'; readonly who: string }
-  | { readonly do: 'compact'; readonly keep: number }
-  | { readonly do: 'install'; readonly ahead: number }
+  | Write
   | { readonly do: 'wait'; readonly ms: number }
   | { readonly do: 'rename the incarnation' }
   | { readonly do: 'crash'; readonly afterMs: number };
 
 const step: fc.Arbitrary<Step> = fc.oneof(
-  {
-    weight: 8,
-    arbitrary: fc.record({
-      do: fc.constant('append' as const),
-      back: fc.nat(3),
-      count: fc.integer({ min: 1, max: 4 }),
-      newTerm: fc.boolean(),
-    }),
-  },
-  {
-    weight: 2,
-    arbitrary: fc.record({ do: fc.constant('vote' as const), who: fc.constantFrom('r1', 'r2', 'r3') }),
-  },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('compact' as const), keep: fc.nat(3) }) },
-  {
-    weight: 1,
-    arbitrary: fc.record({ do: fc.constant('install' as const), ahead: fc.integer({ min: 1, max: 3 }) }),
-  },
+  { weight: 8, arbitrary: append },
+  { weight: 2, arbitrary: vote },
+  { weight: 1, arbitrary: compact },
+  { weight: 1, arbitrary: install },
   { weight: 4, arbitrary: fc.record({ do: fc.constant('wait' as const), ms: fc.nat(6) }) },
   { weight: 1, arbitrary: fc.constant<Step>({ do: 'rename the incarnation' }) },
   { weight: 4, arbitrary: fc.record({ do: fc.constant('crash' as const), afterMs: fc.nat(8) }) },

@@ -18,35 +18,15 @@ import {
   said,
   snapshot,
 } from '../../unit/log-file/directory.ts';
+import { append, compact, install, vote, type Write } from './writes.ts';
 
-type Step =
-  /** Appends from `back` entries before the end, in a term that is `newTerm` higher. */
-  | { readonly do: 'append'; readonly back: number; readonly count: number; readonly newTerm: boolean }
-  | { readonly do: 'vote'; readonly who: string }
-  | { readonly do: 'compact'; readonly keep: number }
-  | { readonly do: 'install'; readonly ahead: number }
-  | { readonly do: 'crash'; readonly garbage: number }
-  | { readonly do: 'restart' };
+type Step = Write | { readonly do: 'crash'; readonly garbage: number } | { readonly do: 'restart' };
 
 const step: fc.Arbitrary<Step> = fc.oneof(
-  {
-    weight: 10,
-    arbitrary: fc.record({
-      do: fc.constant('append' as const),
-      back: fc.nat(3),
-      count: fc.integer({ min: 1, max: 4 }),
-      newTerm: fc.boolean(),
-    }),
-  },
-  {
-    weight: 2,
-    arbitrary: fc.record({ do: fc.constant('vote' as const), who: fc.constantFrom('r1', 'r2', 'r3') }),
-  },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('compact' as const), keep: fc.nat(3) }) },
-  {
-    weight: 1,
-    arbitrary: fc.record({ do: fc.constant('install' as const), ahead: fc.integer({ min: 1, max: 3 }) }),
-  },
+  { weight: 10, arbitrary: append },
+  { weight: 2, arbitrary: vote },
+  { weight: 2, arbitrary: compact },
+  { weight: 1, arbitrary: install },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('crash' as const), garbage: fc.nat(30) }) },
   { weight: 1, arbitrary: fc.constant<Step>({ do: 'restart' }) },
 );

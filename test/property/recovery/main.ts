@@ -3,8 +3,8 @@
  * steps and more, each with a failover; a counterexample is shrunk and told as a script.
  */
 import { writeFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
 import fc from 'fast-check';
+import { Flags } from '../../setup/flags.ts';
 import { Cluster, type ClusterSize } from './cluster.ts';
 import { whatIsWrong } from './rest.ts';
 import { longHistories, take, tell, type Step } from './steps.ts';
@@ -29,32 +29,15 @@ const PEACEFUL: ReadonlySet<Step['do']> = new Set([
   'uncordon',
 ]);
 
-function refuse(why: string): never {
-  process.stderr.write(`test:recovery: ${why}\n`);
-  process.exit(2);
-}
-
-function whole(flag: string, text: string): number {
-  if (/^\d{1,9}$/.test(text)) return Number(text);
-  return refuse(`--${flag}: ${JSON.stringify(text)} is not a whole number`);
-}
-
-function flagsOf(): { runs: number; seed: number; json: string | undefined } {
-  try {
-    const { values } = parseArgs({
-      options: {
-        runs: { type: 'string', default: '1000' },
-        seed: { type: 'string', default: '1' },
-        json: { type: 'string' },
-      },
-    });
-    return { runs: whole('runs', values.runs), seed: whole('seed', values.seed), json: values.json };
-  } catch (error) {
-    return refuse((error as Error).message);
-  }
-}
-
-const { runs: wanted, seed, json } = flagsOf();
+const flags = new Flags('test:recovery');
+const values = flags.parse({
+  runs: { type: 'string', default: '1000' },
+  seed: { type: 'string', default: '1' },
+  json: { type: 'string' },
+});
+const wanted = flags.whole('runs', values.runs);
+const seed = flags.whole('seed', values.seed);
+const { json } = values;
 const faults: Record<string, number> = {};
 const seen = { runs: 0, failovers: 0, commands: 0, leastCommands: Number.POSITIVE_INFINITY };
 const beganMs = performance.now();

@@ -1,8 +1,11 @@
 /** Acknowledged registrations that are gone: counted from uids and generations, without a search. */
 import { describe, expect, it } from 'vitest';
 import { lostRegistrations, type FinalRead } from '../../../chaos/histories/lost.ts';
-import type { RegistryOperation } from '../../../chaos/histories/history.ts';
-import type { RegistryInput, RegistryOutput } from '../../../chaos/verifiers/registry-model.ts';
+import type {
+  RegistryInput,
+  RegistryOperation,
+  RegistryOutput,
+} from '../../../chaos/verifiers/registry-model.ts';
 
 const op = (input: RegistryInput, output: RegistryOutput | undefined): RegistryOperation => {
   const returnMs = output === undefined ? Number.POSITIVE_INFINITY : 1;

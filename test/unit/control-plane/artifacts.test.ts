@@ -84,7 +84,7 @@ beforeEach(() => {
         confirmations: { digests: 2, keepMs: 5 * MINUTE_MS },
       },
       { clock, store, peers, logger: quiet },
-      { named: () => named, term: () => term },
+      { named: () => named, isNamed: (digest) => named.has(digest), term: () => term },
     );
     artifacts.start();
     replicas.set(self.http, { store, artifacts });

@@ -15,7 +15,7 @@ let world: World;
 const holders = (): string[] =>
   world.replicas.filter(({ disk }) => disk.artifacts.has(ARTIFACT)).map(({ id }) => id);
 const store = (on: World['replicas']): void => {
-  for (const { disk } of on) disk.artifacts.set(ARTIFACT, { digest: ARTIFACT, bytes: 1, touchedMs: 0 });
+  for (const { disk } of on) disk.artifacts.set(ARTIFACT, { digest: ARTIFACT, bytes: 1 });
 };
 
 function leader(): ControlPlane {

@@ -1,36 +1,13 @@
 /** Two voices for the Raft core alone: r1 is real, r2 is played by the test, and r3 is silent. */
-import { Raft } from '../../../src/core/raft/raft.ts';
+import type { Raft } from '../../../src/core/raft/raft.ts';
 import type { RaftBody, RaftMessage, Ready } from '../../../src/core/raft/types.ts';
-import { replicaId } from '../../../src/lib/ids.ts';
-import { prng } from '../../../src/lib/prng.ts';
+import { core, ELECTION_TIMEOUT_MS, MEMBERS } from './core.ts';
 
-const [r1, r2, r3] = [replicaId('r1'), replicaId('r2'), replicaId('r3')];
-const ELECTION_TIMEOUT_MS = 300;
+const [r1, r2] = MEMBERS;
 
 export class Duet {
   nowMs = 1_000;
-  readonly raft: Raft = new Raft(
-    {
-      cluster: 'c',
-      id: r1,
-      members: [r1, r2, r3],
-      epoch: 1,
-      incarnation: { ms: 1, nonce: 1 },
-      electionTimeoutMs: ELECTION_TIMEOUT_MS,
-      heartbeatMs: 50,
-      successorGraceMs: 30,
-      commandVersion: 1,
-      random: prng(1),
-    },
-    {
-      hardState: { term: 0, vote: '', commit: 0 },
-      snapshot: undefined,
-      entries: [],
-      voter: true,
-      votesAboveTerm: 0,
-    },
-    this.nowMs,
-  );
+  readonly raft: Raft = core({ nowMs: this.nowMs });
   /** To r2, since the test last took them. */
   #sent: RaftBody[] = [];
   /** Of the last append to r2. */

@@ -3,37 +3,11 @@
  * looks like an earlier life; its peers tell it so, and it takes a later one.
  */
 import { expect, it } from 'vitest';
-import { Raft } from '../../../src/core/raft/raft.ts';
+import type { Raft } from '../../../src/core/raft/raft.ts';
 import type { RaftMessage } from '../../../src/core/raft/types.ts';
-import { replicaId } from '../../../src/lib/ids.ts';
-import { prng } from '../../../src/lib/prng.ts';
+import { core, MEMBERS } from './core.ts';
 
-const [lost, peer] = [replicaId('r1'), replicaId('r2')];
-
-function replica(id: typeof lost, ms: number, nonce: number, voter: boolean): Raft {
-  return new Raft(
-    {
-      cluster: 'c',
-      id,
-      members: [lost, peer, replicaId('r3')],
-      epoch: 1,
-      incarnation: { ms, nonce },
-      electionTimeoutMs: 300,
-      heartbeatMs: 50,
-      successorGraceMs: 30,
-      commandVersion: 1,
-      random: prng(1),
-    },
-    {
-      hardState: { term: 2, vote: '', commit: 0 },
-      snapshot: undefined,
-      entries: [],
-      voter,
-      votesAboveTerm: 0,
-    },
-    0,
-  );
-}
+const [lost, peer] = MEMBERS;
 
 /** Everything that it wants to say, its writes confirmed. */
 function said(raft: Raft): RaftMessage[] {
@@ -46,14 +20,14 @@ function said(raft: Raft): RaftMessage[] {
 }
 
 it('is raised above every life that a peer remembers, and stored before anything is said under it', () => {
-  const remembering = replica(peer, 1, 1, true);
-  const before = replica(lost, 900, 1, false);
+  const remembering = core({ id: peer, term: 2 });
+  const before = core({ id: lost, incarnation: { ms: 900, nonce: 1 }, term: 2, voter: false });
   before.tick(0);
   for (const message of said(before).filter(({ to }) => to === peer)) remembering.step(message, 0);
   said(remembering);
 
   // The same id again, on an empty directory, with a clock that was set back.
-  const after = replica(lost, 500, 2, false);
+  const after = core({ id: lost, incarnation: { ms: 500, nonce: 2 }, term: 2, voter: false });
   after.tick(0);
   for (const message of said(after).filter(({ to }) => to === peer)) remembering.step(message, 0);
   expect(remembering.status().refusedMessages).toBe(1);

@@ -1,13 +1,11 @@
 /** A snapshot from the leader is like any write: nothing is said on the strength of it before the store has confirmed it. */
 import { describe, expect, it } from 'vitest';
-import { Raft } from '../../../src/core/raft/raft.ts';
+import type { Raft } from '../../../src/core/raft/raft.ts';
 import { hashMembers } from '../../../src/core/raft/state.ts';
 import type { RaftBody, RaftMessage, Ready } from '../../../src/core/raft/types.ts';
-import { replicaId } from '../../../src/lib/ids.ts';
-import { prng } from '../../../src/lib/prng.ts';
+import { core, MEMBERS } from './core.ts';
 
-const [self, leader, other] = [replicaId('r1'), replicaId('r2'), replicaId('r3')];
-const members = [self, leader, other];
+const [self, leader, other] = MEMBERS;
 const DATA = Uint8Array.from([1, 2, 3]);
 const chunk: RaftBody = {
   kind: 'snapshot',
@@ -32,28 +30,7 @@ class Follower {
   readonly #raft: Raft;
 
   constructor(voter: boolean) {
-    this.#raft = new Raft(
-      {
-        cluster: 'c',
-        id: self,
-        members,
-        epoch: 1,
-        incarnation: { ms: 1, nonce: 1 },
-        electionTimeoutMs: 300,
-        heartbeatMs: 50,
-        successorGraceMs: 30,
-        commandVersion: 1,
-        random: prng(1),
-      },
-      {
-        hardState: { term: 2, vote: '', commit: 0 },
-        snapshot: undefined,
-        entries: [],
-        voter,
-        votesAboveTerm: 0,
-      },
-      0,
-    );
+    this.#raft = core({ term: 2, voter });
     this.#raft.takeReady();
   }
 
@@ -65,7 +42,7 @@ class Follower {
     const message: RaftMessage = {
       cluster: 'c',
       epoch: 1,
-      memberHash: hashMembers(members),
+      memberHash: hashMembers(MEMBERS),
       from,
       to: self,
       term: 2,

@@ -1,0 +1,30 @@
+/** How the programs among the tests read their flags: what is wrong is one line and exit code 2. */
+import { parseArgs, type ParseArgsConfig } from 'node:util';
+
+export class Flags {
+  readonly #program: string;
+
+  constructor(program: string) {
+    this.#program = program;
+  }
+
+  refuse(why: string): never {
+    process.stderr.write(`${this.#program}: ${why}\n`);
+    process.exit(2);
+  }
+
+  parse<const T extends NonNullable<ParseArgsConfig['options']>>(
+    options: T,
+  ): ReturnType<typeof parseArgs<{ options: T }>>['values'] {
+    try {
+      return parseArgs({ options }).values;
+    } catch (error) {
+      return this.refuse((error as Error).message);
+    }
+  }
+
+  whole(flag: string, text: string): number {
+    if (/^\d{1,12}$/.test(text)) return Number(text);
+    return this.refuse(`--${flag}: ${JSON.stringify(text)} is not a whole number`);
+  }
+}
