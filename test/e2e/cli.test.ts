@@ -1,7 +1,7 @@
 /** The command line as scripts use it: names, flags, JSON, exit codes. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -30,6 +30,10 @@ describe('the command line', () => {
   afterAll(async () => {
     await cluster.close();
     rmSync(scratch, { recursive: true, force: true });
+  });
+
+  it('is a program: npx and a linked command run it as it is built', () => {
+    expect(() => accessSync(batonProgram(), constants.X_OK)).not.toThrow();
   });
 
   it('up says what it started, and again on the same directory changes nothing', async () => {
