@@ -76,7 +76,7 @@ export const TESTS: Readonly<Record<Group, readonly string[]>> = {
 };
 const GOLDEN = 'test/golden/raft';
 /** Situations that no seed draws, in the same simulator. */
-const SCENARIOS = ['test/sim/newer-command.test.ts'];
+const SCENARIOS = ['test/sim/newer-command.test.ts', 'test/sim/commit-index.test.ts'];
 
 export function hasGolden(): boolean {
   const folder = join(ROOT, GOLDEN);
