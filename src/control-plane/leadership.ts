@@ -205,16 +205,25 @@ export class Leadership {
     const pull = decodePull(message.payload);
     const snapshot = pull.bound === 0 ? this.#freshSnapshot(pull.stream) : this.#keptSnapshot(pull);
     const { fence } = this;
+    const heard = this.brain.heardLife(dataPlaneId(senderOf(message.subject)));
     this.#reply(
       message,
       snapshot === undefined
-        ? encodePullReply({ fence, bound: pull.bound, chunk: pull.chunk, chunks: 0, bytes: NO_PAYLOAD })
+        ? encodePullReply({
+            fence,
+            bound: pull.bound,
+            chunk: pull.chunk,
+            chunks: 0,
+            bytes: NO_PAYLOAD,
+            heard,
+          })
         : encodePullReply({
             fence,
             bound: snapshot.bound,
             chunk: pull.chunk,
             chunks: chunkCount(snapshot.bytes),
             bytes: chunkAt(snapshot.bytes, pull.chunk),
+            heard,
           }),
     );
   }

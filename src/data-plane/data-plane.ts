@@ -21,6 +21,7 @@ import { DemandSender } from './demand.ts';
 import { callerCallId, prefersAsync } from './headers.ts';
 import { Invocation, type InvocationContext } from './invocation.ts';
 import { LeaderLink } from './leader-link.ts';
+import { Life } from './life.ts';
 import { Lookups, type LookupAnswer, type LookupWaiter } from './lookups.ts';
 import { MalformedMessages } from './malformed.ts';
 import { DataPlaneMetrics } from './metrics.ts';
@@ -29,10 +30,13 @@ import { Reporter } from './reporter.ts';
 import { route, type OwnPath } from './routing.ts';
 import { Tables } from './tables.ts';
 
+/** Enough for a report to be ahead of the question, on the same connection. */
+const ASK_AFTER_REPORT_MS = 1;
+
 export class DataPlane {
   readonly #config: DataPlaneConfig;
   readonly #ports: DataPlanePorts;
-  readonly #incarnation: Incarnation;
+  readonly #life: Life;
   readonly #dispatcher: Dispatcher<Invocation>;
   readonly #link: LeaderLink;
   readonly #metrics: DataPlaneMetrics;
@@ -42,6 +46,8 @@ export class DataPlane {
   readonly #context: InvocationContext;
   readonly #askFirst: AskFirst;
   #askedAnew = false;
+  #asking: Timer | undefined;
+  #knowsRival = false;
   #reporter: Reporter | undefined;
   #running = false;
   #wake: Timer | undefined;
@@ -54,15 +60,14 @@ export class DataPlane {
     const { clock, random, bus, logger } = ports;
     this.#config = config;
     this.#ports = ports;
-    // A later life is higher; two processes of one id are told apart by the nonce.
-    this.#incarnation = { ms: clock.wall(), nonce: random.uint32() };
+    this.#life = new Life(config.id, clock.wall(), random.uint32());
     this.#askFirst = new AskFirst(clock, limits.queuePerFunction);
     const names = subjects(config.cluster);
     this.#link = new LeaderLink(bus, clock, names, config.id, config.leaderTimeoutMs);
     this.#dispatcher = new Dispatcher({
       ...DISPATCHER_DEFAULTS,
       random: random.fork('dispatch'),
-      self: { dataPlane: config.id, incarnation: this.#incarnation },
+      self: this.#life,
     });
     this.#metrics = new DataPlaneMetrics(ports.registry ?? new Registry(), this.#gauges());
     const malformed = new MalformedMessages(logger, this.#metrics.malformed);
@@ -79,9 +84,8 @@ export class DataPlane {
       logger,
       onLeader: () => this.#onLeader(),
       onKnown: (record) => this.#lookups.onKnown(record),
-      onAllSpecs: () => {
-        if (this.#askedAnew) this.#askFirst.end();
-      },
+      onHeard: (heard) => this.#onHeard(heard),
+      onAllSpecs: () => this.#onAllSpecs(),
       onApplied: () => this.#reporter?.soon(),
       onEffects: () => this.#run(),
     });
@@ -95,7 +99,7 @@ export class DataPlane {
     this.#demand = new DemandSender({
       clock,
       link: this.#link,
-      incarnation: this.#incarnation,
+      life: this.#life,
       firstResendMs: config.demandFirstResendMs,
       maxResendMs: config.demandMaxResendMs,
       load: (uid) => this.#dispatcher.load(uid),
@@ -153,7 +157,7 @@ export class DataPlane {
       dispatcher: this.#dispatcher,
       endpoints: () => this.#tables.endpoints,
       specs: this.#tables.specs,
-      incarnation: this.#incarnation,
+      life: this.#life,
       intervalMs: reportIntervalMs,
       caller: `http://${this.#reachable(caller, this.callerPort)}`,
       peer: this.#reachable(peer, this.peerPort),
@@ -182,6 +186,7 @@ export class DataPlane {
     this.#reporter?.stop();
     this.#demand.stop();
     this.#wake?.cancel();
+    this.#asking?.cancel();
     await this.#tables.stop();
     await upstream.close();
   }
@@ -196,16 +201,46 @@ export class DataPlane {
     const waiting = this.#dispatcher.loads(now, false).filter(({ queued }) => queued > 0);
     this.#demand.onLeader(waiting.map(({ uid }) => uid));
     this.#reporter?.onLeader();
-    if (this.#askFirst.isAsking) this.#askAnew();
+    if (this.#askFirst.isAsking || !this.#life.isHeard) this.#askAnew(ASK_AFTER_REPORT_MS);
     this.#lookups.onLeader();
   }
 
   /** Behind the report: what the leader acknowledges from then on waits for this life, and what it did before is in its answer. */
-  #askAnew(): void {
-    this.#ports.clock.after(1, () => {
+  #askAnew(afterMs: number): void {
+    this.#asking?.cancel();
+    this.#asking = this.#ports.clock.after(afterMs, () => {
+      this.#asking = undefined;
       this.#askedAnew = true;
       this.#tables.askForSpecs();
     });
+  }
+
+  #onHeard(heard: Incarnation | undefined): void {
+    const { logger } = this.#ports;
+    switch (this.#life.told(heard)) {
+      case 'raised':
+        logger.warn({}, 'the clock was set back since the last life of this id: taking a later one');
+        this.#reporter?.onLeader();
+        return this.#askAnew(ASK_AFTER_REPORT_MS);
+      case 'rival':
+        return this.#onRival();
+      case 'heard':
+      case 'unheard':
+    }
+  }
+
+  /** Said once: it may go on for as long as both run. */
+  #onRival(): void {
+    if (this.#knowsRival) return;
+    this.#knowsRival = true;
+    this.#ports.logger.error({ id: this.#config.id }, 'another process claims the id of this data plane');
+  }
+
+  /** What was told counts only if the teller waits for us from then on. */
+  #onAllSpecs(): void {
+    if (!this.#askedAnew || this.#asking !== undefined) return;
+    if (this.#life.isHeard) return this.#askFirst.end();
+    this.#askAnew(this.#config.reportIntervalMs);
   }
 
   // ---- requests -----------------------------------------------------------------------------------------------------

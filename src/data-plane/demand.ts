@@ -3,17 +3,18 @@
  * after 20, 40, 80 ms … until the leader that leads now has acknowledged it, or the queue is empty.
  */
 import { decodeDemandAck, encodeDataPlaneMessage } from '../wire/data-plane-codec.ts';
-import { compareFence, type Incarnation } from '../core/model/fence.ts';
+import { compareFence } from '../core/model/fence.ts';
 import type { DemandAck, FunctionLoad } from '../core/model/data-plane-report.ts';
 import type { FunctionUid } from '../lib/ids.ts';
 import type { Clock, Timer } from '../ports/system.ts';
 import { reportBounds } from './config.ts';
 import type { LeaderLink } from './leader-link.ts';
+import type { Life } from './life.ts';
 
 export interface DemandOptions {
   readonly clock: Clock;
   readonly link: LeaderLink;
-  readonly incarnation: Incarnation;
+  readonly life: Pick<Life, 'incarnation'>;
   readonly firstResendMs: number;
   readonly maxResendMs: number;
   readonly load: (uid: FunctionUid) => FunctionLoad;
@@ -64,7 +65,7 @@ export class DemandSender {
   }
 
   #send(): void {
-    const { link, incarnation, clock, load, onSent } = this.#options;
+    const { link, life, clock, load, onSent } = this.#options;
     this.#timer?.cancel();
     this.#timer = undefined;
     const loads: FunctionLoad[] = [];
@@ -81,7 +82,11 @@ export class DemandSender {
     for (const { uid } of loads) if (this.#pending.get(uid) === 0) this.#pending.set(uid, seq);
     onSent();
     link
-      .ask('demand', encodeDataPlaneMessage({ kind: 'demand', incarnation, seq, loads }), decodeDemandAck)
+      .ask(
+        'demand',
+        encodeDataPlaneMessage({ kind: 'demand', incarnation: life.incarnation, seq, loads }),
+        decodeDemandAck,
+      )
       .then(
         (ack) => this.#onAck(ack),
         // The next repeat is already due.

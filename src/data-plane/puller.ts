@@ -5,7 +5,7 @@
 import { decodePullReply, encodePull } from '../wire/data-plane-codec.ts';
 import { Assembler } from '../wire/chunks.ts';
 import type { PullReply, PullStream } from '../core/model/data-plane-report.ts';
-import { compareFence, type Fence } from '../core/model/fence.ts';
+import { compareFence, type Fence, type Incarnation } from '../core/model/fence.ts';
 import type { Clock, Timer } from '../ports/system.ts';
 import type { LeaderLink } from './leader-link.ts';
 
@@ -16,6 +16,8 @@ export interface PullerOptions {
   readonly stream: PullStream;
   readonly clock: Clock;
   readonly link: LeaderLink;
+  /** The leader that answers has heard of this life of ours last. */
+  readonly onHeard: (heard: Incarnation | undefined) => void;
   /** The encoded snapshot, whole. */
   readonly onSnapshot: (bytes: Uint8Array) => void;
 }
@@ -83,6 +85,7 @@ export class Puller {
       return;
     }
     this.#retryMs = FIRST_RETRY_MS;
+    this.#options.onHeard(reply.heard);
     const before = this.#assembler.next;
     const whole = this.#assembler.add(reply.bound, reply.chunk, reply.chunks, reply.bytes);
     if (whole !== undefined) {

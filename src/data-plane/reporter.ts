@@ -6,11 +6,11 @@ import { encodeDataPlaneMessage, splitEndpoints } from '../wire/data-plane-codec
 import type { Dispatcher } from '../core/dispatch/dispatcher.ts';
 import type { EndpointReplica } from '../core/endpoints/endpoint-replica.ts';
 import type { SpecReplica } from '../core/dispatch/spec-replica.ts';
-import type { Incarnation } from '../core/model/fence.ts';
 import type { Bus } from '../ports/bus.ts';
 import type { Clock, Timer } from '../ports/system.ts';
 import { reportBounds } from './config.ts';
 import type { LeaderLink } from './leader-link.ts';
+import type { Life } from './life.ts';
 
 /** Between two reports, however much happens. */
 const MIN_GAP_MS = 5;
@@ -23,7 +23,7 @@ export interface ReporterOptions {
   readonly dispatcher: Pick<Dispatcher<unknown>, 'loads' | 'withdrawing' | 'refusedEndpoints' | 'owned'>;
   readonly endpoints: () => EndpointReplica;
   readonly specs: SpecReplica;
-  readonly incarnation: Incarnation;
+  readonly life: Pick<Life, 'incarnation'>;
   readonly intervalMs: number;
   readonly caller: string;
   readonly peer: string;
@@ -78,7 +78,7 @@ export class Reporter {
   }
 
   #send(periodic: boolean): void {
-    const { clock, bus, link, dispatcher, endpoints, specs, incarnation, caller, peer } = this.#options;
+    const { clock, bus, link, dispatcher, endpoints, specs, life, caller, peer } = this.#options;
     const now = clock.now();
     // Measured also while nobody listens, so that the first report to a leader is about now.
     const loads = dispatcher.loads(now, periodic);
@@ -93,7 +93,7 @@ export class Reporter {
       'report',
       encodeDataPlaneMessage({
         kind: 'report',
-        incarnation,
+        incarnation: life.incarnation,
         seq: ++this.#seq,
         natsServer: bus.status().server,
         caller,
@@ -112,7 +112,8 @@ export class Reporter {
   }
 
   #sendHeld(table: EndpointReplica): void {
-    const { link, incarnation } = this.#options;
+    const { link, life } = this.#options;
+    const { incarnation } = life;
     const parts = splitEndpoints(table.endpoints());
     for (const [part, endpoints] of parts.entries()) {
       link.tell(

@@ -7,6 +7,7 @@ import type { SandboxId } from '../lib/ids.ts';
 import { EndpointReplica, type TableUpdate } from '../core/endpoints/endpoint-replica.ts';
 import type { Dispatcher } from '../core/dispatch/dispatcher.ts';
 import { SpecReplica, type SpecUpdate } from '../core/dispatch/spec-replica.ts';
+import type { Incarnation } from '../core/model/fence.ts';
 import type { FunctionRecord } from '../core/model/function.ts';
 import type { Bus, BusMessage, BusSubscription } from '../ports/bus.ts';
 import type { Clock, Logger, Timer } from '../ports/system.ts';
@@ -43,6 +44,8 @@ export interface TablesOptions {
   readonly logger: Logger;
   /** A leader is heard for the first time in its term, or in this life. */
   readonly onLeader: () => void;
+  /** Which life of ours the leader that answers has heard of last. */
+  readonly onHeard: (heard: Incarnation | undefined) => void;
   readonly onKnown: (record: FunctionRecord) => void;
   /** A leader has said which functions there are, whole. */
   readonly onAllSpecs: () => void;
@@ -67,17 +70,19 @@ export class Tables {
 
   constructor(options: TablesOptions) {
     this.#options = options;
-    const { clock, link } = options;
+    const { clock, link, onHeard } = options;
     this.#pullSpecs = new Puller({
       stream: 'specs',
       clock,
       link,
+      onHeard,
       onSnapshot: (bytes) => this.#onSpecs(bytes),
     });
     this.#pullEndpoints = new Puller({
       stream: 'endpoints',
       clock,
       link,
+      onHeard,
       onSnapshot: (bytes) => this.#onEndpoints(bytes),
     });
   }

@@ -143,5 +143,6 @@ export function decodePullReply(bytes: Uint8Array): PullReply {
     chunk: reply.chunk,
     chunks: reply.chunks,
     bytes: reply.bytes,
+    heard: reply.heard === undefined ? undefined : incarnationFrom(reply.heard),
   }));
 }

@@ -2,6 +2,7 @@
 import type { DataPlaneId, SandboxId, WorkerId } from '../../lib/ids.ts';
 import type { EndpointSnapshot, TableDigest } from '../model/broadcast.ts';
 import type { DataPlaneMessage } from '../model/data-plane-report.ts';
+import { NO_INCARNATION, type Incarnation } from '../model/fence.ts';
 import type { FunctionRecord, FunctionSpec } from '../model/function.ts';
 import type { FunctionChange } from '../metadata/metadata-state.ts';
 import type { WorkerReport } from '../model/worker-report.ts';
@@ -74,6 +75,11 @@ export class Leader {
       default:
         return unreachable(message, 'data-plane message');
     }
+  }
+
+  /** The life of a data plane that counts under this term: one that is earlier is not heard. */
+  heardLife(dataPlane: DataPlaneId): Incarnation {
+    return this.#s.dataPlanes.get(dataPlane)?.incarnation ?? NO_INCARNATION;
   }
 
   /** The leader's own connection: nothing is suspected while it is down, and suspicion starts again when it is back. */

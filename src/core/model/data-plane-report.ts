@@ -81,11 +81,15 @@ export interface Pull {
   readonly chunk: number;
 }
 
-/** `bytes` is a piece of an encoded snapshot; `chunks` 0 says that this bound is gone: begin again with bound 0. */
+/**
+ * `bytes` is a piece of an encoded snapshot; `chunks` 0 says that this bound is gone: begin again with bound 0. `heard`: the
+ * life of the asking data plane that the leader has heard of last; all zeroes: of none; undefined: an older leader does not tell.
+ */
 export interface PullReply {
   readonly fence: Fence;
   readonly bound: number;
   readonly chunk: number;
   readonly chunks: number;
   readonly bytes: Uint8Array;
+  readonly heard: Incarnation | undefined;
 }

@@ -50,4 +50,11 @@ export const FAILED_SEEDS: readonly FailedSeed[] = [
     showed: 'a disk that was full when it refused a write may have room again when the refusal is heard of',
     keptBy: undefined,
   },
+  {
+    seed: 1_566,
+    length: 'long',
+    showed:
+      'a data plane that was restarted after its clock was set back is an earlier life to the leader, which waits for it no more',
+    keptBy: 'test/unit/data-plane/life.test.ts',
+  },
 ];

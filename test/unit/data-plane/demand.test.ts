@@ -28,7 +28,7 @@ beforeEach(() => {
   demand = new DemandSender({
     clock,
     link,
-    incarnation: { ms: 1, nonce: 1 },
+    life: { incarnation: { ms: 1, nonce: 1 } },
     firstResendMs: 20,
     maxResendMs: 160,
     load: (uid): FunctionLoad => ({ uid, inFlight: 0, queued: queued.get(uid) ?? 0 }),

@@ -211,6 +211,7 @@ export const pullReply: Arbitrary<PullReply> = fc.record({
   chunk: uint32,
   chunks: uint32,
   bytes,
+  heard: fc.option(incarnation, { nil: undefined }),
 });
 
 const command: Arbitrary<WorkerCommand> = fc.oneof(

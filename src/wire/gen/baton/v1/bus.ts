@@ -250,6 +250,8 @@ export interface PullReply {
   readonly chunk: number;
   readonly chunks: number;
   readonly bytes: Uint8Array;
+  /** The life of the asking data plane that the leader has heard of last. */
+  readonly heard: Incarnation | undefined;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -2805,7 +2807,15 @@ export const Pull: MessageFns<Pull> = {
 };
 
 function createBasePullReply(): PullReply {
-  return { fence: undefined, bound: 0, chunk: 0, chunks: 0, bytes: new Uint8Array(0), _unknownFields: {} };
+  return {
+    fence: undefined,
+    bound: 0,
+    chunk: 0,
+    chunks: 0,
+    bytes: new Uint8Array(0),
+    heard: undefined,
+    _unknownFields: {},
+  };
 }
 
 export const PullReply: MessageFns<PullReply> = {
@@ -2824,6 +2834,9 @@ export const PullReply: MessageFns<PullReply> = {
     }
     if (message.bytes.length !== 0) {
       writer.uint32(42).bytes(message.bytes);
+    }
+    if (message.heard !== undefined) {
+      Incarnation.encode(message.heard, writer.uint32(50).fork()).join();
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -2887,6 +2900,14 @@ export const PullReply: MessageFns<PullReply> = {
             }
 
             message.bytes = reader.bytes();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.heard = Incarnation.decode(reader, reader.uint32());
             continue;
           }
         }
