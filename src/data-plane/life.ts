@@ -37,7 +37,8 @@ export class Life {
       this.#isHeard = true;
       return 'heard';
     }
-    switch (orderIncarnation(heard, this.#incarnation)) {
+    const order = orderIncarnation(heard, this.#incarnation);
+    switch (order) {
       case 'same':
         this.#isHeard = true;
         return 'heard';
@@ -48,6 +49,8 @@ export class Life {
         if (this.#isHeard) return 'rival';
         this.#incarnation = { ...this.#incarnation, ms: heard.ms + 1 };
         return 'raised';
+      default:
+        return order satisfies never;
     }
   }
 }
