@@ -25,7 +25,10 @@ export interface Load {
   readonly callers: number;
   readonly seconds: number;
   readonly pidOf: (replica: string) => number;
-  /** `series` keeps names and request ids of one stretch apart from another's. */
+  /**
+   * `series` keeps the names of one stretch apart from another's. An attempt that is made again takes those of the one before: a
+   * cluster does not hold as many functions as four attempts would make.
+   */
   readonly run: (leader: Leader, callers: number, seconds: number, series: string) => Promise<LoadFigures>;
 }
 
@@ -36,10 +39,7 @@ const WARM_UP_SHARE = 1 / 3;
 export async function measure(load: Load, replicas: ReplicaSet, bench: Bench): Promise<Measured> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return {
-        ...(await measureOnce(load, `${load.label}-${attempt}`, replicas, bench)),
-        repeats: attempt - 1,
-      };
+      return { ...(await measureOnce(load, replicas, bench)), repeats: attempt - 1 };
     } catch (error) {
       if (!isBatonError(error) || attempt === ATTEMPTS || bench.isEnding()) throw error;
       bench.say(`${load.label}: measured again (${explain(error)})`);
@@ -49,15 +49,14 @@ export async function measure(load: Load, replicas: ReplicaSet, bench: Bench): P
 
 async function measureOnce(
   { label, callers, seconds, pidOf, run }: Load,
-  series: string,
   replicas: ReplicaSet,
   bench: Bench,
 ): Promise<Omit<Measured, 'repeats'>> {
   const leader = await replicas.settled();
   // Few first: a cold process that meets all callers at once stalls for longer than an election waits, on a busy machine.
   const few = Math.ceil(callers / 16);
-  await run(leader, few, (seconds * WARM_UP_SHARE) / 2, `${series}-cold`);
-  await run(leader, callers, (seconds * WARM_UP_SHARE) / 2, `${series}-warm`);
+  await run(leader, few, (seconds * WARM_UP_SHARE) / 2, `${label}-cold`);
+  await run(leader, callers, (seconds * WARM_UP_SHARE) / 2, `${label}-warm`);
   const [follower1 = '', follower2 = ''] = replicas.view.replicas
     .map(({ id }) => id)
     .filter((id) => id !== leader.id);
@@ -68,7 +67,7 @@ async function measureOnce(
     nats: replicas.natsPid,
     client: process.pid,
   });
-  const figures = await run(leader, callers, seconds, series);
+  const figures = await run(leader, callers, seconds, label);
   const { perSecond, latency } = figures;
   const cpuUsPerOpBy = meter.perOperation(latency.n);
   const cpu = Object.entries(cpuUsPerOpBy).map(([name, us]) => `${name} ${us}`);

@@ -85,12 +85,16 @@ async function untilLeading(controlPlane: ControlPlane): Promise<void> {
   }
 }
 
+/** Of this process: no request id is used twice. */
+let loads = 0;
+
 /** @throws BatonError when a registration is refused */
 async function loadFrom(
   controlPlane: ControlPlane,
   order: Extract<Order, { kind: 'load' }>,
 ): Promise<LoadFigures> {
   await untilLeading(controlPlane);
+  const load = ++loads;
   let base = 0;
   let sent = 0;
   const source = registrations(order.series);
@@ -99,7 +103,7 @@ async function loadFrom(
     if (sent++ % READ_BASE_EVERY === 0) base = controlPlane.raft().commit;
     await controlPlane.put({
       spec: { ...template, name: functionName(name) },
-      requestId: { base, nonce: `${order.series}-${sent}` },
+      requestId: { base, nonce: `${controlPlane.self.id}-${load}-${sent}` },
       ifGeneration: undefined,
       trial: false,
     });
