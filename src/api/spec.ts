@@ -24,6 +24,9 @@ const LATER: Readonly<Record<string, string>> = {
   labels: 'labels and selectors',
 };
 
+/** Where there is no hard limit: Knative's. */
+const DEFAULT_TARGET = 100;
+
 const environmentName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'use letters, digits and "_"');
 
 const functionDocument = z.strictObject({
@@ -40,7 +43,8 @@ const functionDocument = z.strictObject({
   command: z.array(z.string().max(4_096)).max(64).default([]),
   env: z.record(environmentName, z.string()).default({}),
   concurrency: whole(0, 10_000).default(0),
-  target: z.number().min(0.01).max(10_000).default(100),
+  /** What a sandbox may take is what is aimed at, if nothing else is said. */
+  target: z.number().min(0.01).max(10_000).optional(),
   targetUtilizationPct: z.number().min(1).max(100).default(70),
   min: whole(0, 10_000).default(0),
   max: whole(0, 10_000).default(0),
@@ -53,7 +57,7 @@ const functionDocument = z.strictObject({
   maxScaleDownRate: z.number().min(1.1).max(10_000).default(2),
   scaleDownDelayMs: whole(0, 3_600_000).default(0),
   scaleToZeroGraceMs: whole(0, 3_600_000).default(30_000),
-  burstCapacity: whole(-1, 1_000_000).default(0),
+  burstCapacity: whole(-1, 1_000_000).default(200),
   timeoutMs: whole(1, 3_600_000).default(60_000),
   queueTimeoutMs: whole(1, 600_000).default(30_000),
   resources: z
@@ -178,7 +182,7 @@ function toSpec(parsed: Parsed, where: string): FunctionSpec {
     env,
     containerConcurrency: parsed.concurrency,
     scaling: {
-      target: parsed.target,
+      target: parsed.target ?? (parsed.concurrency > 0 ? parsed.concurrency : DEFAULT_TARGET),
       targetUtilizationPct: parsed.targetUtilizationPct,
       min: parsed.min,
       max: parsed.max,

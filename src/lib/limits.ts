@@ -32,6 +32,11 @@ export const limits = {
   lookupsPerSecond: 200,
   lookupsInFlight: 1_000,
 
+  /** Buckets of one function's load window; a longer window has longer buckets. */
+  windowBuckets: 600,
+  /** Steps that a scale-down delay remembers; steps of a longer delay are further apart. */
+  delaySteps: 128,
+
   logLineBytes: 16_384,
   logBytesPerSandbox: 262_144,
   /** Last output of a sandbox that ended, as it travels with the news of its end. */

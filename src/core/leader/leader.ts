@@ -8,6 +8,7 @@ import type { FunctionChange } from '../metadata/metadata-state.ts';
 import type { WorkerReport } from '../model/worker-report.ts';
 import { unreachable } from '../../lib/assert.ts';
 import { advanceWaits, checkDataPlanes, onDemand, onHeld, onReport } from './data-planes.ts';
+import { reasonOf } from './reason.ts';
 import { close, mayClose } from './reconstruction.ts';
 import { deleteFunction, evaluate, putFunction, retireOld, scaleOf } from './scaling.ts';
 import { LeaderState } from './state.ts';
@@ -115,7 +116,6 @@ export class Leader {
         s.active.delete(uid);
         continue;
       }
-      node.scaler.observe(s.nowMs, node.scaler.latest);
       evaluate(s, node);
       retireOld(s, node);
     }
@@ -236,7 +236,7 @@ export class Leader {
         starting,
         desired: node.desired,
         concurrency: node.scaler.latest,
-        reason: node.reason,
+        reason: reasonOf(s, node, starting),
       };
     });
   }

@@ -12,6 +12,7 @@ import { FunctionScaler } from '../autoscaler/function-scaler.ts';
 import type { FunctionRecord } from '../model/function.ts';
 import { place } from '../placement/placement.ts';
 import { ensureOwner, isOrphaned } from './ownership.ts';
+import { whyOf } from './reason.ts';
 import type { FunctionNode, LeaderState, Placed } from './state.ts';
 import { withdraw } from './withdrawal.ts';
 
@@ -27,10 +28,12 @@ export function putFunction(s: LeaderState, record: FunctionRecord, isNew: boole
       placed: new Set(),
       lastPacedMs: Number.NEGATIVE_INFINITY,
       startFailures: 0,
+      startFailure: '',
       backoffUntilMs: 0,
       rolloutFloor: isNew ? reachable(record, record.spec.scaling.initial) : 0,
       desired: 0,
-      reason: 'idle',
+      decision: undefined,
+      obstacle: undefined,
     };
     s.functions.set(record.uid, node);
     for (const placed of s.placed.values()) if (placed.uid === record.uid) node.placed.add(placed);
@@ -94,39 +97,45 @@ export function evaluate(s: LeaderState, node: FunctionNode): void {
   const have = scale.ready + scale.starting;
   const decision = node.scaler.decide(s.nowMs, scale);
   let desired = Math.max(decision.desired, node.rolloutFloor);
-  if (desired < have && !s.closed) desired = have;
-  if (desired !== node.desired) {
-    s.event('scaled', node.record.spec.name, `${node.desired} → ${desired}: ${decision.reason}`);
+  node.obstacle = undefined;
+  if (desired < have && !s.closed) {
+    desired = have;
+    node.obstacle = { kind: 'reconciling' };
   }
-  node.desired = desired;
-  node.reason = decision.reason;
+  node.decision = decision;
+  if (desired !== node.desired) {
+    const before = node.desired;
+    node.desired = desired;
+    s.event('scaled', node.record.spec.name, `${before} → ${desired}: ${whyOf(s, node)}`);
+  }
   if (have >= node.rolloutFloor && scale.ready > 0) node.rolloutFloor = 0;
   if (desired > have) grow(s, node, desired - have);
   else if (desired < have) shrink(s, node, have - desired);
-  const isSettled = node.scaler.isSettled(s.nowMs, scale) && node.rolloutFloor === 0 && !isOrphaned(s, node);
+  const isSettled = decision.settled && node.rolloutFloor === 0 && !isOrphaned(s, node);
   if (isSettled) s.active.delete(node.record.uid);
   else s.active.add(node.record.uid);
 }
 
 function grow(s: LeaderState, node: FunctionNode, wanted: number): void {
   if (s.nowMs < node.backoffUntilMs) {
-    node.reason = `its last ${node.startFailures} starts failed; next try in ${Math.ceil(node.backoffUntilMs - s.nowMs)} ms`;
+    node.obstacle = { kind: 'backoff' };
     return;
   }
   let count = wanted;
   if (!s.closed) {
     // S1. Without a waiting request there is no hurry: the evidence is still coming in.
     if (node.scaler.latest === 0 && node.rolloutFloor === 0) return;
+    if (wanted > 1) node.obstacle = { kind: 'pace' };
     if (s.nowMs - node.lastPacedMs < s.options.coldStartPaceMs) return;
     count = 1;
   }
   if (!ensureOwner(s, node)) {
-    node.reason = 'waiting for a data plane to own it';
+    node.obstacle = { kind: 'owner' };
     return;
   }
   for (let n = 0; n < count; n++) {
     if (!start(s, node)) {
-      node.reason = 'no worker has room';
+      node.obstacle = { kind: 'room', missing: count - n };
       s.event('no-capacity', node.record.spec.name, `no worker has room for ${count - n} more`);
       return;
     }
@@ -182,13 +191,15 @@ function shrink(s: LeaderState, node: FunctionNode, surplus: number): void {
       placed.generation === generation && placed.state !== 'withdrawing' && placed.state !== 'draining',
   );
   candidates.sort((a, b) => rank(b) - rank(a));
-  for (const placed of candidates.slice(0, surplus)) withdraw(s, placed, spec.timeoutMs, node.reason);
+  const why = whyOf(s, node);
+  for (const placed of candidates.slice(0, surplus)) withdraw(s, placed, spec.timeoutMs, why);
 }
 
 export function startFailed(s: LeaderState, uid: FunctionUid, sandbox: string, reason: string): void {
   const node = s.functions.get(uid);
   if (node === undefined) return;
   node.startFailures++;
+  node.startFailure = reason;
   node.backoffUntilMs = s.nowMs + Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (node.startFailures - 1));
   s.event('start-failed', sandbox, reason);
 }

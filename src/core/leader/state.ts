@@ -3,7 +3,7 @@
  * builds this again from what they and the data planes say.
  */
 import type { DataPlaneId, FunctionUid, SandboxId, WorkerId } from '../../lib/ids.ts';
-import type { FunctionScaler } from '../autoscaler/function-scaler.ts';
+import type { FunctionScaler, ScaleDecision } from '../autoscaler/function-scaler.ts';
 import { EndpointWriter } from '../endpoints/endpoint-writer.ts';
 import type { CommandSession } from '../fleet/command-session.ts';
 import { WorkerView } from '../fleet/worker-view.ts';
@@ -79,12 +79,21 @@ export interface FunctionNode {
   readonly placed: Set<Placed>;
   lastPacedMs: number;
   startFailures: number;
+  /** What the last of them said. */
+  startFailure: string;
   backoffUntilMs: number;
   /** A new generation begins with as many sandboxes as the old one had ready. */
   rolloutFloor: number;
   desired: number;
-  reason: string;
+  /** The last one; undefined before the first. */
+  decision: ScaleDecision | undefined;
+  /** What keeps it from the desired scale, beside starts that are on their way. */
+  obstacle: Obstacle | undefined;
 }
+
+export type Obstacle =
+  | { readonly kind: 'backoff' | 'pace' | 'reconciling' | 'owner' }
+  | { readonly kind: 'room'; readonly missing: number };
 
 export class DataPlaneNode {
   readonly id: DataPlaneId;

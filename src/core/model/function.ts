@@ -21,16 +21,20 @@ export interface ScalingSpec {
   readonly max: number;
   /** Sandboxes started when the function is created. */
   readonly initial: number;
-  /** Smallest scale other than zero that a scale-up from zero goes to. */
+  /** Smallest scale that is not zero. */
   readonly activation: number;
   readonly stableWindowMs: number;
   readonly panicWindowPct: number;
   readonly panicThresholdPct: number;
+  /** Factors of what is ready, per two seconds. */
   readonly maxScaleUpRate: number;
   readonly maxScaleDownRate: number;
   readonly scaleDownDelayMs: number;
   readonly scaleToZeroGraceMs: number;
-  /** Requests that must be absorbable without queueing; -1 is unlimited, 0 off (Knative target-burst-capacity). */
+  /**
+   * Requests that are to find room beside the present load: while there is room for fewer, the present load counts at once and
+   * is not averaged. 0: at scale zero only, -1: always (Knative's target-burst-capacity).
+   */
   readonly burstCapacity: number;
 }
 

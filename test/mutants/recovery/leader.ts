@@ -58,7 +58,7 @@ export const leader: readonly Mutant[] = [
     title: 'a new leader scales down to what it has heard of so far',
     source: 'own',
     edits: [
-      { file: SCALING, find: '  if (desired < have && !s.closed) desired = have;\n', replace: '' },
+      { file: SCALING, find: 'if (desired < have && !s.closed) {', replace: 'if (desired < 0) {' },
       {
         file: SCALING,
         find: "  assert(s.closed, 'S1: nothing is scaled down before reconciliation closes');\n",

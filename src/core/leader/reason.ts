@@ -1,0 +1,54 @@
+/** Why a function has the scale that it has, in one line for people: what was decided, and what is being waited for. */
+import { explain } from '../autoscaler/explanation.ts';
+import type { FunctionNode, LeaderState } from './state.ts';
+
+const FAILURE_LENGTH = 200;
+
+/** What was decided. */
+export function whyOf(
+  s: LeaderState,
+  { decision, desired, rolloutFloor, record, obstacle }: FunctionNode,
+): string {
+  if (decision === undefined) return 'idle';
+  const parts = [explain(decision.why, s.nowMs)];
+  if (rolloutFloor > decision.desired && desired === rolloutFloor)
+    parts.push(
+      record.generation === 1
+        ? `begins with ${rolloutFloor}`
+        : `begins with ${rolloutFloor}, as the generation before it had`,
+    );
+  if (obstacle?.kind === 'reconciling') parts.push('nothing is scaled down before reconciliation closes');
+  return parts.join('; ');
+}
+
+/** The same, and what is being waited for. */
+export function reasonOf(s: LeaderState, node: FunctionNode, starting: number): string {
+  const parts = [whyOf(s, node)];
+  if (starting > 0) parts.push(`waiting for ${starting === 1 ? '1 start' : `${starting} starts`}`);
+  const obstacle = obstacleOf(s, node);
+  if (obstacle !== undefined) parts.push(obstacle);
+  return parts.join('; ');
+}
+
+function obstacleOf(s: LeaderState, node: FunctionNode): string | undefined {
+  const { obstacle } = node;
+  switch (obstacle?.kind) {
+    case undefined:
+    case 'reconciling':
+      return undefined;
+    case 'backoff': {
+      const line = node.startFailure.split('\n', 1)[0]?.slice(0, FAILURE_LENGTH) ?? '';
+      const failed = node.startFailures <= 1 ? 'its last start' : `its last ${node.startFailures} starts`;
+      const waitMs = Math.max(0, Math.ceil(node.backoffUntilMs - s.nowMs));
+      return `${failed} failed (${line}); next try in ${waitMs} ms`;
+    }
+    case 'pace':
+      return `one start per ${s.options.coldStartPaceMs} ms before reconciliation closes`;
+    case 'owner':
+      return 'waiting for a data plane to own it';
+    case 'room':
+      return `no worker has room for ${obstacle.missing} more`;
+    default:
+      return obstacle satisfies never;
+  }
+}
