@@ -118,7 +118,9 @@ export class Leadership {
   }
 
   start(): void {
-    const { bus, clock } = this.#ports;
+    const { bus, clock, logger } = this.#ports;
+    const { epoch, term } = this.fence;
+    logger.info({ epoch, term }, 'leading: the no-op of this term is applied');
     this.#subscriptions.push(
       bus.subscribe(this.#subjects.leadInbox(this.fence.term), (message) => {
         this.#loop.bulk(() => this.#receive(message));

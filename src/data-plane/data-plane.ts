@@ -25,9 +25,10 @@ import { Life } from './life.ts';
 import { Lookups, type LookupAnswer, type LookupWaiter } from './lookups.ts';
 import { MalformedMessages } from './malformed.ts';
 import { DataPlaneMetrics } from './metrics.ts';
-import { isAhead, readHop } from './peer-hop.ts';
+import { hasPeerToken, isAhead, isHop, readHop } from './peer-hop.ts';
 import { Reporter } from './reporter.ts';
 import { route, type OwnPath } from './routing.ts';
+import { tableView } from './table-view.ts';
 import { Tables } from './tables.ts';
 
 /** Enough for a report to be ahead of the question, on the same connection. */
@@ -331,9 +332,10 @@ export class DataPlane {
     invocation.begin(record.spec.queueTimeoutMs, false);
   }
 
-  /** From another data plane, for a function that this one should own. */
+  /** From another data plane, for a function that this one should own; or from whoever looks at the tables. */
   #onPeer(request: InboundRequest): void {
     const callId = callerCallId(request.headers) ?? this.#newCallId();
+    if (!isHop(request.headers) && request.target === '/tables') return this.#showTables(request, callId);
     const hop = readHop(request.headers, this.#config.peerToken);
     if (hop === undefined) return this.#refuse(request, callId, 'unauthorized');
     const record = this.#tables.specs.get(hop.uid);
@@ -342,6 +344,13 @@ export class DataPlane {
     const invocation = new Invocation(this.#context, { request, callId, target, record, viaPeer: true });
     request.onGone((how) => invocation.gone(how));
     invocation.begin(hop.queueMs, isAhead(hop.position, this.#context.position()));
+  }
+
+  #showTables(request: InboundRequest, callId: string): void {
+    if (!hasPeerToken(request.headers, this.#config.peerToken))
+      return this.#refuse(request, callId, 'unauthorized');
+    const view = tableView(this.#tables);
+    respondText(request, callId, 200, 'application/json', `${JSON.stringify(view)}\n`);
   }
 
   async #own(request: InboundRequest, callId: string, path: OwnPath): Promise<void> {

@@ -29,9 +29,18 @@ export function hopHeaders(hop: Hop, token: string): [string, string][] {
   ];
 }
 
+export function hasPeerToken(headers: HeaderList, token: string): boolean {
+  return sameText(headerOf(headers, TOKEN) ?? '', token);
+}
+
+/** Carries a caller's request, whose path is the function's. */
+export function isHop(headers: HeaderList): boolean {
+  return headerOf(headers, HOP) !== undefined;
+}
+
 /** Undefined: it does not come from a data plane of this cluster, or is malformed. */
 export function readHop(headers: HeaderList, token: string): Hop | undefined {
-  if (!sameText(headerOf(headers, TOKEN) ?? '', token)) return undefined;
+  if (!hasPeerToken(headers, token)) return undefined;
   const fields = (headerOf(headers, HOP) ?? '').split(' ').map(Number);
   const [uid, queueMs, epoch, term, seq] = fields;
   if (fields.length !== 5 || !fields.every((field) => Number.isSafeInteger(field) && field >= 0))

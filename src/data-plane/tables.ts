@@ -7,7 +7,7 @@ import type { SandboxId } from '../lib/ids.ts';
 import { EndpointReplica, type TableUpdate } from '../core/endpoints/endpoint-replica.ts';
 import type { Dispatcher } from '../core/dispatch/dispatcher.ts';
 import { SpecReplica, type SpecUpdate } from '../core/dispatch/spec-replica.ts';
-import type { Incarnation } from '../core/model/fence.ts';
+import { compareFence, NO_FENCE, type Fence, type Incarnation } from '../core/model/fence.ts';
 import type { FunctionRecord } from '../core/model/function.ts';
 import type { Bus, BusMessage, BusSubscription } from '../ports/bus.ts';
 import type { Clock, Logger, Timer } from '../ports/system.ts';
@@ -63,6 +63,7 @@ export class Tables {
   readonly #pullEndpoints: Puller;
   readonly #subscriptions: BusSubscription[] = [];
   #endpointsSynced = false;
+  #believed: Fence = NO_FENCE;
   #saveTimer: Timer | undefined;
   #expireTimer: Timer | undefined;
   #saving = false;
@@ -173,11 +174,19 @@ export class Tables {
   }
 
   /** False: nobody may be believed who speaks under it. */
-  #see(fence: { epoch: number; term: number }): boolean {
+  #see(fence: Fence): boolean {
     const seen = this.#options.link.see(fence);
     if (seen === 'refused') this.#options.metrics.fenced.inc();
     if (seen === 'new') this.#options.onLeader();
+    if (seen !== 'refused') this.#believe(fence);
     return seen !== 'refused';
+  }
+
+  /** On the record: whose word it took last. */
+  #believe(fence: Fence): void {
+    if (compareFence(fence, this.#believed) === 0) return;
+    this.#believed = fence;
+    this.#options.logger.debug({ epoch: fence.epoch, term: fence.term }, 'fence believed');
   }
 
   #onSpecs(bytes: Uint8Array): void {
@@ -192,7 +201,10 @@ export class Tables {
     const snapshot = malformed.decode('endpoint snapshot', 'pull', bytes, decodeEndpointSnapshot);
     if (snapshot === undefined) return;
     const update = this.endpoints.onSnapshot(snapshot, clock.now());
-    if (!update.fenced) this.#endpointsSynced = true;
+    if (!update.fenced) {
+      this.#endpointsSynced = true;
+      this.#believe(snapshot.fence);
+    }
     this.#applyEndpoints(update, true);
   }
 

@@ -31,6 +31,8 @@ export const limits = {
   requestHeaderCount: 256,
   lookupsPerSecond: 200,
   lookupsInFlight: 1_000,
+  /** Endpoints in one answer about a data plane's table. */
+  tableViewRows: 10_000,
 
   /** Buckets of one function's load window; a longer window has longer buckets. */
   windowBuckets: 600,

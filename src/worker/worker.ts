@@ -8,7 +8,7 @@ import { unreachable } from '../lib/assert.ts';
 import { LogBuffer } from '../core/worker/log-buffer.ts';
 import type { Refusal, WorkerEffect } from '../core/worker/types.ts';
 import { WorkerCore } from '../core/worker/worker-core.ts';
-import type { CreateSandbox } from '../core/model/command.ts';
+import type { CommandEnvelope, CreateSandbox } from '../core/model/command.ts';
 import { NO_FENCE } from '../core/model/fence.ts';
 import type { SandboxStatus, StartStage } from '../core/model/sandbox.ts';
 import type { BusMessage, BusSubscription } from '../ports/bus.ts';
@@ -99,9 +99,7 @@ export class Worker {
       const envelope = decodeCommand(payload);
       const refusal = core().onCommand(envelope, clock.now());
       this.#count(refusal, 'command');
-      const { command } = envelope;
-      if (refusal === undefined && command.kind === 'adopt')
-        this.#logs.belongsTo(command.sandbox, command.uid);
+      if (refusal === undefined) this.#obeyed(envelope);
     });
     on(this.#subjects.noticeInbox(id), 'notice', ({ payload, reply }) => {
       // A probe: that somebody answers is the answer.
@@ -118,6 +116,13 @@ export class Worker {
         this.#flushSoon();
       }),
     );
+  }
+
+  /** On the record: under which fence it acted. */
+  #obeyed({ fence: { epoch, term }, seq, command }: CommandEnvelope): void {
+    const sandbox = 'sandbox' in command ? command.sandbox : '';
+    this.#ports.logger.debug({ command: command.kind, sandbox, epoch, term, seq }, 'command obeyed');
+    if (command.kind === 'adopt') this.#logs.belongsTo(command.sandbox, command.uid);
   }
 
   #running(): WorkerCore {
@@ -238,9 +243,10 @@ export class Worker {
   }
 
   async #start(create: CreateSandbox): Promise<void> {
-    const { clock, runtime, artifacts } = this.#ports;
+    const { clock, runtime, artifacts, logger } = this.#ports;
     const { sandbox, uid, generation, spec } = create;
     const core = this.#running();
+    logger.debug({ sandbox, function: spec.name, generation }, 'sandbox starts');
     this.#logs.belongsTo(sandbox, uid);
     const beganMs = clock.now();
     try {
@@ -255,6 +261,7 @@ export class Worker {
       };
       const started = await runtime.start({ sandbox, uid, generation, spec, artifactDir });
       core.onStarted(sandbox, { ...started, stages: [artifactStage, ...started.stages] });
+      if (core.isWanted(sandbox)) logger.debug({ sandbox, pid: started.pid }, 'sandbox is up');
     } catch (error) {
       const log = error instanceof BatonError ? error.fields['log'] : undefined;
       this.#gone(sandbox, explain(error), typeof log === 'string' ? log : '');
@@ -268,6 +275,8 @@ export class Worker {
   }
 
   #gone(sandbox: SandboxId, reason: string, log: string): void {
+    if (this.#core?.sandboxes.has(sandbox) === true)
+      this.#ports.logger.debug({ sandbox, reason }, 'sandbox is gone');
     this.#core?.onGone(sandbox, reason, log.slice(-LOG_TAIL_CHARACTERS));
     this.#logs.end(sandbox);
     this.#flushSoon();
