@@ -67,23 +67,24 @@ export async function up(
   options: TopologyOptions,
   progress: Progress,
 ): Promise<ClusterView> {
-  const isNew = !hasCluster(directory);
   const { path: natsServer } = await provision('nats-server', progress);
-  const cluster = isNew ? await makeTopology(options) : loadLocalCluster(directory);
-  if (isNew) await create(directory, cluster, natsServer, progress);
+  const cluster = hasCluster(directory)
+    ? loadLocalCluster(directory)
+    : await createCluster(directory, options, natsServer, progress);
   const members = membersOf(directory, cluster).filter((member) => processOf(member.directory) === undefined);
   await startMembers(members, cluster, natsServer, progress);
   await untilServing(directory, cluster, progress);
   return viewOf(directory, cluster);
 }
 
-/** cluster.json comes last: half a bootstrap is no cluster, and is begun again. */
-async function create(
+/** Starts nothing. cluster.json comes last: half a bootstrap is no cluster, and is begun again. */
+export async function createCluster(
   directory: string,
-  cluster: LocalCluster,
+  options: TopologyOptions,
   natsServer: string,
   progress: Progress,
-): Promise<void> {
+): Promise<LocalCluster> {
+  const cluster = await makeTopology(options);
   progress(`creating cluster ${cluster.cluster} in ${directory} …`);
   const replicas = membersOf(directory, cluster).filter(({ kind }) => kind === 'replica');
   const left = replicas.find((member) => existsSync(join(member.directory, 'data')));
@@ -105,6 +106,7 @@ async function create(
     }),
   );
   writeTopology(directory, cluster);
+  return cluster;
 }
 
 async function startMembers(
