@@ -1,7 +1,7 @@
 /** Which promise of the simulator a violation speaks of: the text that oracles write, without its particulars. */
 
 const NAMED =
-  /^(?:R\d|FENCE|LIN|[a-z][a-z -]+ safety|log matching|leader completeness|durable majority)(?=:)/;
+  /^(?:R\d|FENCE|LEDGER|LIN|[a-z][a-z -]+ safety|log matching|leader completeness|durable majority)(?=:)/;
 
 const DESCRIBED: readonly (readonly [RegExp, string])[] = [
   [/is not on its disk|has \d+ on its disk/, 'persist before reply'],

@@ -1,5 +1,6 @@
 /** Users: they register versions of functions, call them, and remember what they were promised. */
 import { createHash } from 'node:crypto';
+import { Ledger, SERVED } from '../../chaos/verifiers/ledger.ts';
 import { documentToWire } from '../../src/api/document.ts';
 import { parseFunctionDocument, toFunctionDocument } from '../../src/api/spec.ts';
 import { isBatonError } from '../../src/lib/errors.ts';
@@ -7,6 +8,7 @@ import { digest, type Digest } from '../../src/lib/ids.ts';
 import type { Prng } from '../../src/lib/prng.ts';
 import type { PutFunctionReply } from '../../src/wire/gen/baton/api/v1/api.ts';
 import { SimProcess } from './process.ts';
+import type { SimAnswer } from './sim-http.ts';
 import type { SimDataPlane, World } from './world.ts';
 
 export const ARTIFACT: Digest = digest(createHash('sha256').update('simulated').digest('hex'));
@@ -22,14 +24,16 @@ export interface Registered {
 }
 
 export interface CallCounts {
-  sent: number;
-  ok: number;
-  failed: number;
+  readonly sent: number;
+  readonly ok: number;
+  readonly failed: number;
 }
+
+const PATIENCE_MS = 15_000;
 
 export class Clients {
   readonly functions: readonly Registered[];
-  readonly calls: CallCounts = { sent: 0, ok: 0, failed: 0 };
+  readonly ledger: Ledger = new Ledger();
   readonly #world: World;
   readonly #random: Prng;
   readonly #process: SimProcess;
@@ -127,18 +131,8 @@ export class Clients {
     const plane = through ?? this.#shuffle(this.#world.alive(this.#world.planes))[0];
     if (plane?.plane === undefined) return false;
     const atLeast = fn.confirmed;
-    this.calls.sent++;
-    const answer = await Promise.race([
-      new Promise<{ status: number; body: string }>((resolve) => {
-        plane.front.send(`/function/${fn.name}`, [], resolve);
-      }),
-      this.#sleep(15_000).then(() => undefined),
-    ]);
-    if (answer?.status !== 200) {
-      this.calls.failed++;
-      return false;
-    }
-    this.calls.ok++;
+    const answer = await this.#ask(fn.name, plane);
+    if (answer?.status !== 200) return false;
     const { name, version, sandbox } = JSON.parse(answer.body) as {
       name: string;
       version: string;
@@ -151,6 +145,31 @@ export class Clients {
         `${fn.name}: version ${version} answered a request sent after version ${atLeast} was confirmed`,
       );
     return true;
+  }
+
+  /** V1: whoever is still there is answered once. */
+  async #ask(name: string, { id, front }: SimDataPlane): Promise<SimAnswer | undefined> {
+    const now = (): number => this.#world.nowMs;
+    const call = this.ledger.begin({ workload: 'calls', function: name, via: id, dueMs: now() });
+    let hasLeft = false;
+    const answer = await Promise.race([
+      new Promise<SimAnswer>((resolve) => {
+        front.send(`/function/${name}`, [], (given) => {
+          if (hasLeft) return;
+          this.ledger.end(call, given.status === 200 ? SERVED : `${given.status} ${given.reason}`, now());
+          resolve(given);
+        });
+      }),
+      this.#sleep(PATIENCE_MS).then(() => undefined),
+    ]);
+    hasLeft = answer === undefined;
+    if (hasLeft) this.ledger.end(call, 'no answer', now());
+    return answer;
+  }
+
+  get calls(): CallCounts {
+    const { begun, failed, open } = this.ledger;
+    return { sent: begun, ok: begun - failed - open, failed };
   }
 
   #shuffle<T>(list: readonly T[]): T[] {

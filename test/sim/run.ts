@@ -60,6 +60,7 @@ export async function simulate(seed: number, options: SimOptions = drawOptions(s
   registrars.stop();
   const settledMs = await settle(world, oracles, endedMs);
   if (!isBroken()) await lastWord(world, clients);
+  for (const breach of clients.ledger.breaches) world.violation(`LEDGER: ${breach}`);
   const pictures = registrars.check();
   checkVacuity(world, oracles, nemesis, registrars.operations);
   return {

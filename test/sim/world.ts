@@ -1,4 +1,5 @@
 /** The simulated cluster: production roles, simulated ports. What outlives a process (disks, files) lives here. */
+import { FenceWitness } from '../../chaos/verifiers/fence.ts';
 import { ApiService } from '../../src/api/service.ts';
 import { controlPlaneDefaults } from '../../src/control-plane/config.ts';
 import { ControlPlane } from '../../src/control-plane/control-plane.ts';
@@ -7,7 +8,6 @@ import { DataPlane } from '../../src/data-plane/data-plane.ts';
 import { SimulatedRuntime } from '../../src/adapters/runtimes/simulated/simulated.ts';
 import { BatonError, explain } from '../../src/lib/errors.ts';
 import { clusterId, dataPlaneId, replicaId, workerId, type ClusterId } from '../../src/lib/ids.ts';
-import { compareFence } from '../../src/core/model/fence.ts';
 import { prng, type Prng } from '../../src/lib/prng.ts';
 import type { SaveBatch } from '../../src/ports/log-store.ts';
 import type { Logger } from '../../src/ports/system.ts';
@@ -70,6 +70,7 @@ export class World {
   readonly violations: string[] = [];
   /** Of machines, through the lives of their processes. */
   readonly skews: Map<string, Skew> = new Map();
+  readonly #fences = new FenceWitness((what) => this.violation(`FENCE: ${what}`));
   #lives = 0;
   onDiskLost: (replica: SimReplica) => void = () => undefined;
   /** Kept down through the liveness phase. */
@@ -355,8 +356,7 @@ export class World {
           save: (state) =>
             new Promise((resolve) => {
               process.clock.after(0.5 + random.float(), () => {
-                if (entry.state !== undefined && compareFence(state.fence, entry.state.fence) < 0)
-                  this.violation(`FENCE: ${entry.id} goes back to term ${state.fence.term}`);
+                this.#fences.see(entry.id, state.fence);
                 entry.state = state;
                 resolve();
               });
