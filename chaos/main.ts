@@ -1,5 +1,5 @@
 /**
- * `npm run chaos -- --scenario NAME [--kills N] [--seed N] [--dir DIR] [--json FILE] [--report DIR]`: faults on a cluster of real
+ * `npm run chaos -- --scenario NAME [--kills N] [--rounds N] [--seed N] [--dir DIR] [--json FILE] [--report DIR]`: faults on a cluster of real
  * processes. Exit codes: 0 everything held, 1 something did not or the run broke, 2 wrong usage, 130 interrupted.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -9,8 +9,9 @@ import { parseOptions, type ChaosOptions } from './options.ts';
 import { run, type RunResult } from './runner.ts';
 import type { Scenario } from './scenario.ts';
 import { metadata } from './scenarios/metadata.ts';
+import { recovery } from './scenarios/recovery.ts';
 
-const scenarios: readonly Scenario[] = [metadata];
+const scenarios: readonly Scenario[] = [metadata, recovery];
 
 async function main(): Promise<number> {
   const drawn = Math.floor(Math.random() * 1_000_000);
@@ -62,20 +63,20 @@ function progressTo(stream: NodeJS.WriteStream): Progress {
 }
 
 function tell(result: RunResult): void {
-  const { operations, kills, leaderChanges, faults, latencyMs, verdicts, wallSeconds } = result;
+  const { leaderChanges, faults, verdicts, summary, wallSeconds } = result;
   const lines = [
-    `${operations} operations, ${kills} kills, ${leaderChanges} leader changes in ${wallSeconds} s; faults ${JSON.stringify(faults)}`,
-    `${result.retriedOperations} retried, ${result.unknownOutcomes} of unknown outcome; calls without an outcome ${JSON.stringify(result.failedCalls)}`,
-    ...Object.entries(latencyMs).map(([kind, { n, p50, p99, max }]) => {
-      return `${kind}: ${n} in p50 ${p50}, p99 ${p99}, max ${max} ms, retries included`;
-    }),
+    `${leaderChanges} leader changes in ${wallSeconds} s; faults ${JSON.stringify(faults)}`,
+    ...summary,
     ...Object.entries(verdicts).map(([name, { ok, what }]) => `${ok ? '✓' : '✗'} ${name}: ${what}`),
   ];
   process.stdout.write(`${lines.join('\n')}\n`);
   if (result.keptIn !== undefined) process.stdout.write(`logs and disks are in ${result.keptIn}\n`);
 }
 
-function write({ pictures, ...result }: RunResult, { json, report }: ChaosOptions): void {
+function write(
+  { pictures, figures, summary: _lines, ...result }: RunResult,
+  { json, report }: ChaosOptions,
+): void {
   const folder = resolve(report ?? (json === undefined ? '.' : dirname(json)));
   if (pictures.size > 0) mkdirSync(folder, { recursive: true });
   const drawn = [...pictures].map(([name, svg]) => {
@@ -84,7 +85,8 @@ function write({ pictures, ...result }: RunResult, { json, report }: ChaosOption
     process.stdout.write(`drawn in ${path}\n`);
     return path;
   });
-  if (json !== undefined) writeFileSync(json, `${JSON.stringify({ ...result, pictures: drawn }, null, 2)}\n`);
+  if (json !== undefined)
+    writeFileSync(json, `${JSON.stringify({ ...figures, ...result, pictures: drawn }, null, 2)}\n`);
 }
 
 try {

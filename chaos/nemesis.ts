@@ -7,6 +7,7 @@ import type { Prng } from '../src/lib/prng.ts';
 import { flipByte, wipeDisk } from './faults/disk.ts';
 import { fillDisk } from './faults/full-disk.ts';
 import { killAndRestart, type Kill } from './faults/process.ts';
+import type { Chronicle } from './histories/chronicle.ts';
 import type { Stage } from './stage.ts';
 import { pause } from './until.ts';
 
@@ -68,11 +69,12 @@ export function drawDiskFaults(kills: number, random: Prng): DiskFault[] {
 export class Nemesis {
   readonly strikes: Strike[] = [];
   readonly #stage: Stage;
+  readonly #chronicle: Chronicle;
   readonly #random: Prng;
-  readonly #beganMs: number = performance.now();
 
-  constructor(stage: Stage, random: Prng) {
+  constructor(stage: Stage, chronicle: Chronicle, random: Prng) {
     this.#stage = stage;
+    this.#chronicle = chronicle;
     this.#random = random;
   }
 
@@ -87,11 +89,12 @@ export class Nemesis {
     const leader = (await stage.leader())?.id;
     const drawn = stage.replicas[this.#random.below(stage.replicas.length)]?.id ?? '';
     const victim = act.aim === 'leader' ? (leader ?? drawn) : drawn;
-    const began = performance.now();
+    const atMs = Math.round(this.#chronicle.now());
+    const over = this.#chronicle.fault(act.kind, victim);
     try {
       const proof = await this.#strike(act, victim);
-      const now = performance.now();
-      const [atMs, tookMs] = [began - this.#beganMs, now - began].map(Math.round) as [number, number];
+      over(proof);
+      const tookMs = Math.round(this.#chronicle.now()) - atMs;
       this.strikes.push({ atMs, kind: act.kind, victim, wasLeader: victim === leader, tookMs, proof });
     } catch (cause) {
       if (isBatonError(cause, 'canceled')) throw cause;

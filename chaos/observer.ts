@@ -1,30 +1,39 @@
 /**
- * Looks at all replicas, again and again, as an operator would, and keeps what no healthy cluster can show:
- *
- *   O1  two leaders of one term;
- *   O2  two state hashes at one applied index.
+ * Looks at the cluster, again and again: asks all replicas, as an operator would, and reads what the processes write about
+ * themselves. Keeps who led when, what no healthy cluster can show (verifiers/agreement.ts), under which fence each participant
+ * acted, and what workers have.
  */
-import type { Replica as ReplicaStatus } from '../src/api/client.ts';
-import type { Stage } from './stage.ts';
+import type { Chronicle } from './histories/chronicle.ts';
+import { ProcessLog, type LogLine } from './histories/process-log.ts';
+import { WorkerRecord } from './histories/worker-record.ts';
+import { LAUNCHED, type Stage } from './stage.ts';
 import { pause } from './until.ts';
+import { Agreement } from './verifiers/agreement.ts';
+import { FenceWitness } from './verifiers/fence.ts';
 
 const EVERY_MS = 100;
 
 export class Observer {
-  readonly violations: string[] = [];
-  leaderChanges = 0;
-  /** Of the highest term that anybody led in. */
-  leader: { readonly id: string; readonly term: number } = { id: '', term: 0 };
-  /** Who answered last time. */
+  readonly agreement: Agreement = new Agreement();
+  readonly fences: FenceWitness = new FenceWitness();
+  /** Of each worker, as of the last look. */
+  readonly workers: ReadonlyMap<string, WorkerRecord>;
+  /** Replicas that answered last time. */
   up: ReadonlySet<string> = new Set();
   readonly #stage: Stage;
-  readonly #leaders = new Map<number, string>();
-  readonly #hashes = new Map<number, { readonly hash: string; readonly id: string }>();
+  readonly #chronicle: Chronicle;
+  readonly #logs: ReadonlyMap<string, ProcessLog>;
+  /** Of replicas and data planes: what they write about a term may be ahead of their disk, and end with the process. */
+  readonly #lives = new Map<string, number>();
   #running: Promise<void> | undefined;
   #stopped = false;
 
-  constructor(stage: Stage) {
+  constructor(stage: Stage, chronicle: Chronicle) {
     this.#stage = stage;
+    this.#chronicle = chronicle;
+    this.workers = new Map(stage.ids('worker').map((id) => [id, new WorkerRecord()]));
+    const spoken = stage.members.filter(({ kind }) => kind !== 'nats');
+    this.#logs = new Map(spoken.map(({ id }) => [id, new ProcessLog(stage.logPath(id))]));
   }
 
   start(): void {
@@ -34,35 +43,58 @@ export class Observer {
   async stop(): Promise<void> {
     this.#stopped = true;
     await this.#running;
+    this.read();
   }
 
   async #watch(): Promise<void> {
     while (!this.#stopped && !this.#stage.signal.aborted) {
-      const all = await Promise.all(this.#stage.replicas.map(({ id }) => this.#stage.status(id)));
-      const answered = all.filter((status) => status !== undefined);
+      const answered = (await this.#stage.statuses()).filter((status) => status !== undefined);
       this.up = new Set(answered.map(({ id }) => id));
-      for (const status of answered) this.see(status);
+      for (const { id, appliedIndex, stateHash } of answered)
+        this.agreement.holds(id, appliedIndex, stateHash);
+      this.read();
       await pause(EVERY_MS, this.#stage.signal).catch(() => undefined);
     }
   }
 
-  /** One replica's word about itself. */
-  see(status: Pick<ReplicaStatus, 'id' | 'role' | 'term' | 'appliedIndex' | 'stateHash'>): void {
-    const { id, role, term, appliedIndex, stateHash } = status;
-    if (role === 'leader') {
-      const other = this.#leaders.get(term) ?? id;
-      this.#leaders.set(term, id);
-      if (other !== id) this.violations.push(`O1: ${other} and ${id} both led in term ${term}`);
-      if (term > this.leader.term) {
-        if (this.leader.term > 0) this.leaderChanges++;
-        this.leader = { id, term };
+  /** What was written since the last time. */
+  read(): void {
+    for (const { id, kind } of this.#stage.members)
+      for (const line of this.#logs.get(id)?.read() ?? []) {
+        if (kind === 'replica') this.#hearReplica(id, line);
+        else if (kind === 'data-plane') this.#hearDataPlane(id, line);
+        else if (kind === 'worker') this.#hearWorker(id, line);
       }
-    }
-    const known = this.#hashes.get(appliedIndex);
-    if (known === undefined) this.#hashes.set(appliedIndex, { hash: stateHash, id });
-    else if (known.hash !== stateHash)
-      this.violations.push(
-        `O2: at index ${appliedIndex} ${known.id} has state ${known.hash} and ${id} has ${stateHash}`,
-      );
+    for (const [id, record] of this.workers) if (this.#stage.pid(id) === undefined) record.begin();
   }
+
+  #hearReplica(id: string, { message, fields, atWallMs }: LogLine): void {
+    const term = Number(fields['term']);
+    const life = this.#life(id, message);
+    if (message === 'raft') this.fences.see(life, { epoch: 1, term });
+    if (!message.startsWith('leading')) return;
+    this.agreement.leads(id, term);
+    this.#chronicle.led(id, term, this.#chronicle.atWall(atWallMs));
+  }
+
+  #hearDataPlane(id: string, { message, fields }: LogLine): void {
+    const life = this.#life(id, message);
+    if (message === 'fence believed') this.fences.see(life, fenceOf(fields));
+  }
+
+  #life(id: string, message: string): string {
+    if (message === LAUNCHED) this.#lives.set(id, (this.#lives.get(id) ?? 0) + 1);
+    return `life ${this.#lives.get(id) ?? 0} of ${id}`;
+  }
+
+  #hearWorker(id: string, line: LogLine): void {
+    const record = this.workers.get(id);
+    if (line.message === LAUNCHED) record?.begin();
+    if (line.message === 'command obeyed') this.fences.see(id, fenceOf(line.fields));
+    record?.hear(line);
+  }
+}
+
+function fenceOf(fields: LogLine['fields']): { epoch: number; term: number } {
+  return { epoch: Number(fields['epoch']), term: Number(fields['term']) };
 }

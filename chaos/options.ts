@@ -4,7 +4,9 @@ import { BatonError } from '../src/lib/errors.ts';
 
 export interface ChaosOptions {
   readonly scenario: string;
-  readonly kills: number;
+  /** Undefined: as many as the scenario is meant to have. */
+  readonly kills: number | undefined;
+  readonly rounds: number | undefined;
   readonly seed: number;
   /** Where the cluster lives; undefined: a temporary directory. */
   readonly directory: string | undefined;
@@ -13,13 +15,13 @@ export interface ChaosOptions {
   readonly report: string | undefined;
 }
 
-const MAX_KILLS = 10_000;
+const MOST = 10_000;
 
 /** Flags that will mean something later: refused by name, so that nobody believes they work. */
-const LATER: ReadonlySet<string> = new Set(['all', 'minutes', 'rounds', 'seeds', 'resume']);
+const LATER: ReadonlySet<string> = new Set(['all', 'minutes', 'seeds', 'resume']);
 
 const USAGE =
-  'npm run chaos -- --scenario NAME [--kills N] [--seed N] [--dir DIR] [--json FILE] [--report DIR]';
+  'npm run chaos -- --scenario NAME [--kills N] [--rounds N] [--seed N] [--dir DIR] [--json FILE] [--report DIR]';
 
 /** @throws BatonError `invalid-argument` or `unsupported`, with a hint */
 export function parseOptions(
@@ -35,8 +37,9 @@ export function parseOptions(
   }
   return {
     scenario,
-    kills: whole('--kills', values['kills'], 200, 1, MAX_KILLS),
-    seed: whole('--seed', values['seed'], drawn, 0, 999_999_999),
+    kills: whole('--kills', values['kills'], 1, MOST),
+    rounds: whole('--rounds', values['rounds'], 1, MOST),
+    seed: whole('--seed', values['seed'], 0, 999_999_999) ?? drawn,
     directory: values['dir'],
     json: values['json'],
     report: values['report'],
@@ -56,7 +59,15 @@ function parse(argv: readonly string[]): Readonly<Record<string, string | undefi
   try {
     const { values } = parseArgs({
       args: [...argv],
-      options: { scenario: text, kills: text, seed: text, dir: text, json: text, report: text },
+      options: {
+        scenario: text,
+        kills: text,
+        rounds: text,
+        seed: text,
+        dir: text,
+        json: text,
+        report: text,
+      },
     });
     return values;
   } catch (error) {
@@ -65,14 +76,8 @@ function parse(argv: readonly string[]): Readonly<Record<string, string | undefi
   }
 }
 
-function whole(
-  flag: string,
-  text: string | undefined,
-  fallback: number,
-  least: number,
-  most: number,
-): number {
-  if (text === undefined) return fallback;
+function whole(flag: string, text: string | undefined, least: number, most: number): number | undefined {
+  if (text === undefined) return undefined;
   const value = Number(text);
   if (/^\d{1,9}$/.test(text) && value >= least && value <= most) return value;
   throw wrong(

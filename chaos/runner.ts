@@ -5,8 +5,9 @@ import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { BatonError, isBatonError } from '../src/lib/errors.ts';
 import { prng } from '../src/lib/prng.ts';
-import type { Scenario, ScenarioOptions, ScenarioResult, Verdict } from './scenario.ts';
-import { Stage } from './stage.ts';
+import type { Scenario, ScenarioOptions, ScenarioResult } from './scenario.ts';
+import { Stage, stageDefaults } from './stage.ts';
+import type { Verdict } from './verifiers/verdict.ts';
 
 const HEAR_SIGNAL_MS = 50;
 
@@ -43,7 +44,7 @@ export async function run(
   let played: ScenarioResult | undefined;
   let left: string[] = [];
   try {
-    stage = await Stage.open(directory, signal, progress);
+    stage = await Stage.open(directory, { ...stageDefaults, ...scenario.plan }, signal, progress);
     const random = prng(options.seed);
     played = await scenario.play({ stage, options, random, progress });
   } catch (error) {

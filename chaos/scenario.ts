@@ -1,14 +1,16 @@
 /** What a scenario is given, and what it hands back. */
 import type { Prng } from '../src/lib/prng.ts';
-import type { Distribution } from './histories/history.ts';
-import type { DiskFault, Strike } from './nemesis.ts';
-import type { Stage } from './stage.ts';
+import type { Timeline } from './histories/chronicle.ts';
+import type { DiskFault } from './nemesis.ts';
+import type { Stage, StagePlan } from './stage.ts';
+import type { Verdict } from './verifiers/verdict.ts';
 
 export interface ScenarioOptions {
   readonly seed: number;
-  readonly kills: number;
-  /** Undefined: as the scenario draws them. */
-  readonly disks?: readonly DiskFault[];
+  /** How much of it: each undefined one is the scenario's own. */
+  readonly kills?: number | undefined;
+  readonly rounds?: number | undefined;
+  readonly disks?: readonly DiskFault[] | undefined;
 }
 
 export interface ScenarioWorld {
@@ -19,25 +21,17 @@ export interface ScenarioWorld {
   progress(line: string): void;
 }
 
-export interface Verdict {
-  readonly ok: boolean;
-  readonly what: string;
-}
-
 export interface ScenarioResult {
-  readonly operations: number;
-  readonly kills: number;
-  readonly leaderChanges: number;
-  readonly faults: Readonly<Record<string, number>>;
   readonly verdicts: Readonly<Record<string, Verdict>>;
-  readonly lostRegistrations: number;
-  readonly unknownOutcomes: number;
-  readonly retriedOperations: number;
-  /** Calls that brought no outcome, by error code. */
-  readonly failedCalls: Readonly<Record<string, number>>;
-  /** Milliseconds, of answered operations, retries included. */
-  readonly latencyMs: Readonly<Record<string, Distribution>>;
-  readonly rows: readonly Strike[];
+  /** How many of each kind. */
+  readonly faults: Readonly<Record<string, number>>;
+  readonly leaderChanges: number;
+  readonly rows: readonly object[];
+  /** The scenario's own, beside these in the JSON. */
+  readonly figures: Readonly<Record<string, unknown>>;
+  /** Lines for people. */
+  readonly summary: readonly string[];
+  readonly timeline: Timeline;
   /** SVG by name: what no single copy could have produced. */
   readonly pictures: ReadonlyMap<string, string>;
 }
@@ -45,5 +39,7 @@ export interface ScenarioResult {
 export interface Scenario {
   readonly name: string;
   readonly about: string;
+  /** What it plays on, where that is not the default. */
+  readonly plan: Partial<StagePlan>;
   play(world: ScenarioWorld): Promise<ScenarioResult>;
 }

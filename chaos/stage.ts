@@ -1,28 +1,43 @@
 /**
- * The cluster under test: real processes in one directory, started and killed one by one, and looked at as a client does.
- * Everything that was ever started is remembered, so that the end can show that nothing is left.
+ * The cluster under test: real processes in one directory, started, killed and stopped one by one. Everything that was ever
+ * started is remembered, so that the end can show that nothing is left.
  */
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { appendFileSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ApiClient, type Replica as ReplicaStatus } from '../src/api/client.ts';
 import { loadLocalCluster, type LocalCluster } from '../src/config/cluster.ts';
 import { BatonError, isBatonError } from '../src/lib/errors.ts';
-import { down, up } from '../cluster/local/local-cluster.ts';
-import { memberOf, prepareMember } from '../cluster/local/members.ts';
+import { createCluster, down } from '../cluster/local/local-cluster.ts';
+import {
+  memberOf,
+  membersOf,
+  prepareMember,
+  type Member,
+  type MemberKind,
+} from '../cluster/local/members.ts';
 import { logTail, processOf, startDetached, type Command } from '../cluster/local/processes.ts';
-import { hasCluster, topologyDefaults } from '../cluster/local/topology.ts';
+import { acceptsConnections, getJson, missingToServe } from '../cluster/local/readiness.ts';
+import { hasCluster, topologyDefaults, type TopologyOptions } from '../cluster/local/topology.ts';
+import { batonProgram } from '../cluster/package-root.ts';
+import { provision } from '../cluster/provision/provision.ts';
+import { isStopped, processesOf } from './proc.ts';
 import { pause, until } from './until.ts';
 
 const STATUS_TIMEOUT_MS = 500;
-const START_TIMEOUT_MS = 20_000;
+const START_TIMEOUT_MS = 30_000;
 const GONE_TIMEOUT_MS = 5_000;
 const LOG_LINES = 3;
+/** In a process' own log, before what its new life writes. */
+export const LAUNCHED = 'launched';
 
-/**
- * A leader answers an update or a delete only when the lease of its predecessor's data planes ran out. With a kill each two
- * seconds and the default of three, most of the history would be waiting; nothing that is replicated depends on it.
- */
-const LEASE_MS = 600;
+/** What the cluster consists of, and how its processes are configured where that is not the default. */
+export interface StagePlan extends TopologyOptions {
+  /** How long a data plane counts as live after its last report. */
+  readonly leaseMs: number;
+}
+
+export const stageDefaults: StagePlan = { ...topologyDefaults, leaseMs: 3_000 };
 
 export interface StageReplica {
   readonly id: string;
@@ -32,39 +47,78 @@ export interface StageReplica {
   readonly client: ApiClient;
 }
 
-/** Another way to start a replica's process, such as inside a mount namespace. */
+export interface StageDataPlane {
+  readonly id: string;
+  readonly url: string;
+  readonly peerUrl: string;
+}
+
+/** Another way to start a process, such as inside a mount namespace. */
 export type Wrap = (command: Command) => Command;
 
 export class Stage {
   readonly directory: string;
+  readonly members: readonly Member[];
   readonly replicas: readonly StageReplica[];
+  readonly dataPlanes: readonly StageDataPlane[];
+  /** Through whichever replica answers. */
+  readonly api: ApiClient;
   readonly signal: AbortSignal;
   readonly #cluster: LocalCluster;
+  readonly #plan: StagePlan;
+  readonly #natsServer: string;
 
-  private constructor(directory: string, cluster: LocalCluster, signal: AbortSignal) {
+  private constructor(
+    directory: string,
+    cluster: LocalCluster,
+    plan: StagePlan,
+    natsServer: string,
+    signal: AbortSignal,
+  ) {
+    const { host, tokens } = cluster;
     this.directory = directory;
     this.#cluster = cluster;
+    this.#plan = plan;
+    this.#natsServer = natsServer;
     this.signal = signal;
+    this.members = membersOf(directory, cluster);
+    const client = (servers: readonly string[], timeoutMs: number): ApiClient =>
+      new ApiClient({ servers, token: tokens.api, timeoutMs });
     this.replicas = cluster.replicas.map(({ id, grpc }) => {
       const home = join(directory, id);
-      const servers = [`${cluster.host}:${grpc}`];
-      const client = new ApiClient({ servers, token: cluster.tokens.api, timeoutMs: STATUS_TIMEOUT_MS });
-      return { id, directory: home, dataDirectory: join(home, 'data'), client };
+      const dataDirectory = join(home, 'data');
+      return { id, directory: home, dataDirectory, client: client([`${host}:${grpc}`], STATUS_TIMEOUT_MS) };
     });
+    this.dataPlanes = cluster.dataPlanes.map(({ id, caller, peer }) => ({
+      id,
+      url: `http://${host}:${caller}`,
+      peerUrl: `http://${host}:${peer}`,
+    }));
+    this.api = client(
+      cluster.replicas.map(({ grpc }) => `${host}:${grpc}`),
+      START_TIMEOUT_MS,
+    );
   }
 
-  /** Three replicas, one data plane that follows them, one NATS server. */
+  /** Resolves when requests can be served. */
   static async open(
     directory: string,
+    plan: StagePlan,
     signal: AbortSignal,
     progress: (line: string) => void,
   ): Promise<Stage> {
-    await up(directory, { ...topologyDefaults, dataPlanes: 1, workers: 0 }, progress);
-    const stage = new Stage(directory, loadLocalCluster(directory), signal);
-    for (const { id } of stage.replicas) await stage.kill(id);
-    await Promise.all(stage.replicas.map(({ id }) => stage.start(id)));
-    await until('a leader', START_TIMEOUT_MS, signal, () => stage.leader());
+    const { path } = await provision('nats-server', progress);
+    const cluster = await createCluster(directory, plan, path, progress);
+    const stage = new Stage(directory, cluster, plan, path, signal);
+    progress(`starting ${stage.members.map(({ id }) => id).join(', ')} …`);
+    await Promise.all(stage.ids('nats').map((id) => stage.start(id)));
+    for (const { id, kind } of stage.members) if (kind !== 'nats') stage.launch(id);
+    await stage.untilServing();
     return stage;
+  }
+
+  ids(kind: MemberKind): string[] {
+    return this.members.filter((member) => member.kind === kind).map(({ id }) => id);
   }
 
   replica(id: string): StageReplica {
@@ -73,45 +127,120 @@ export class Stage {
     return found;
   }
 
-  pid(id: string): number | undefined {
-    return processOf(this.replica(id).directory)?.pid;
+  #member(id: string): Member {
+    return memberOf(this.directory, this.#cluster, id);
   }
 
-  /** kill -9. @returns the pid, which is gone */
-  async kill(id: string): Promise<number> {
+  /** What other data planes present to a peer listener. */
+  get peerToken(): string {
+    return this.#cluster.tokens.dataPlane;
+  }
+
+  // ---- processes ----------------------------------------------------------------------------------------------------
+
+  pid(id: string): number | undefined {
+    return processOf(this.#member(id).directory)?.pid;
+  }
+
+  #running(id: string): number {
     const pid = this.pid(id);
-    if (pid === undefined)
-      throw new BatonError('unavailable', `${id} ended by itself: ${this.logEnd(id)}`, {
-        hint: `its log is ${join(this.replica(id).directory, 'log')}`,
-      });
-    process.kill(pid, 'SIGKILL');
-    await this.untilGone(id, GONE_TIMEOUT_MS);
-    return pid;
+    if (pid !== undefined) return pid;
+    throw new BatonError('unavailable', `${id} ended by itself: ${this.logEnd(id)}`, {
+      hint: `its log is ${join(this.#member(id).directory, 'log')}`,
+    });
+  }
+
+  /** kill -9 of one, or of many in one instant. @returns the pids, which are gone */
+  async kill(...ids: string[]): Promise<number[]> {
+    const pids = ids.map((id) => this.#running(id));
+    for (const pid of pids) process.kill(pid, 'SIGKILL');
+    for (const id of ids) await this.untilGone(id, GONE_TIMEOUT_MS);
+    return pids;
   }
 
   async untilGone(id: string, timeoutMs: number): Promise<void> {
     await until(`${id} is gone`, timeoutMs, this.signal, () => this.pid(id) === undefined);
   }
 
+  /** SIGSTOP. Resolves when the system says that it is stopped. */
+  async suspend(id: string): Promise<number> {
+    const pid = this.#running(id);
+    process.kill(pid, 'SIGSTOP');
+    await until(`${id} is stopped`, GONE_TIMEOUT_MS, this.signal, () => isStopped(pid));
+    return pid;
+  }
+
+  /** SIGCONT. */
+  async wake(id: string): Promise<number> {
+    const pid = this.#running(id);
+    process.kill(pid, 'SIGCONT');
+    await until(`${id} runs on`, GONE_TIMEOUT_MS, this.signal, () => !isStopped(pid));
+    return pid;
+  }
+
   /** Resolves when it runs; it may not answer yet. */
   launch(id: string, wrap: Wrap = (command) => command): void {
-    const member = memberOf(this.directory, this.#cluster, id);
-    const command = prepareMember(member, this.#cluster, '');
-    const path = join(member.directory, 'config.json');
-    const config = JSON.parse(readFileSync(path, 'utf8')) as object;
-    writeFileSync(path, JSON.stringify({ ...config, leader: { leaseMs: LEASE_MS } }));
+    const member = this.#member(id);
+    const command = prepareMember(member, this.#cluster, this.#natsServer);
+    this.#configure(member);
+    // The line before may have been torn by a kill.
+    const line = { level: 'info', time: new Date().toISOString(), component: 'chaos', msg: LAUNCHED };
+    appendFileSync(join(member.directory, 'log'), `\n${JSON.stringify(line)}\n`);
     startDetached(member.directory, wrap(command));
   }
 
-  /** Resolves when it answers. @throws BatonError with the end of its log when it does not */
-  async start(id: string, wrap?: Wrap): Promise<ReplicaStatus> {
+  /** Workers and data planes keep a record of what they did: debug lines of their logs. */
+  #configure({ kind, directory }: Member): void {
+    if (kind === 'nats') return;
+    const path = join(directory, 'config.json');
+    const config = JSON.parse(readFileSync(path, 'utf8')) as object;
+    const { leaseMs } = this.#plan;
+    const own = kind === 'replica' ? { leader: { leaseMs } } : { log: { level: 'debug' } };
+    writeFileSync(path, JSON.stringify({ ...config, ...own }));
+  }
+
+  /** Resolves with its pid when it answers. @throws BatonError with the end of its log when it does not */
+  async start(id: string, wrap?: Wrap): Promise<number> {
+    const mark = this.logMark(id);
     this.launch(id, wrap);
     return until(`${id} answers`, START_TIMEOUT_MS, this.signal, async () => {
-      if (this.pid(id) === undefined)
-        throw new BatonError('unavailable', `${id} ended after its start: ${this.logEnd(id)}`);
-      return this.status(id);
+      const pid = this.#running(id);
+      return (await this.#answers(id, mark)) && pid;
     });
   }
+
+  async #answers(id: string, mark: number): Promise<boolean> {
+    const { kind, ports } = this.#member(id);
+    switch (kind) {
+      case 'nats':
+        return acceptsConnections(this.#cluster.host, ports[0] ?? 0);
+      case 'replica':
+        return (await this.status(id)) !== undefined;
+      case 'data-plane':
+        return (await getJson(`${this.dataPlane(id).url}/readyz`, undefined)) !== undefined;
+      case 'worker':
+        return this.logSince(id, mark).includes('worker is up');
+      default:
+        return kind satisfies never;
+    }
+  }
+
+  dataPlane(id: string): StageDataPlane {
+    const found = this.dataPlanes.find((dataPlane) => dataPlane.id === id);
+    if (found === undefined) throw new BatonError('internal', `no data plane ${id}`);
+    return found;
+  }
+
+  /** Everything that is down or stopped runs again. */
+  async heal(): Promise<void> {
+    for (const { id, directory } of this.members) {
+      const pid = processOf(directory)?.pid;
+      if (pid === undefined) await this.start(id);
+      else if (isStopped(pid)) await this.wake(id);
+    }
+  }
+
+  // ---- as a client sees it ------------------------------------------------------------------------------------------
 
   /** What the replica says of itself; undefined when it does not answer. */
   async status(id: string): Promise<ReplicaStatus | undefined> {
@@ -123,10 +252,13 @@ export class Stage {
     }
   }
 
+  statuses(): Promise<(ReplicaStatus | undefined)[]> {
+    return Promise.all(this.replicas.map(({ id }) => this.status(id)));
+  }
+
   /** Whoever leads with the highest term, by the replicas' own word. */
   async leader(): Promise<ReplicaStatus | undefined> {
-    const all = await Promise.all(this.replicas.map(({ id }) => this.status(id)));
-    return all
+    return (await this.statuses())
       .filter((status) => status?.role === 'leader')
       .reduce((a, b) => ((a?.term ?? -1) < (b?.term ?? -1) ? b : a), undefined);
   }
@@ -134,54 +266,80 @@ export class Stage {
   /** All replicas answer, have a vote, and one leads. */
   async untilWhole(timeoutMs: number): Promise<void> {
     await until('all replicas up, with a vote, and a leader', timeoutMs, this.signal, async () => {
-      const all = await Promise.all(this.replicas.map(({ id }) => this.status(id)));
+      const all = await this.statuses();
       return all.every((status) => status?.voter === true) && all.some((status) => status?.role === 'leader');
     });
   }
 
-  /** Where the replica's log ends now: what comes later can be told from what was there. */
+  /** All processes are up, and the leader knows them. */
+  async untilServing(): Promise<void> {
+    let missing: string[] = [];
+    try {
+      await until('every process serves', START_TIMEOUT_MS, this.signal, async () => {
+        for (const { id } of this.members) this.#running(id);
+        missing = await missingToServe(this.#cluster);
+        return missing.length === 0;
+      });
+    } catch (error) {
+      if (!isBatonError(error, 'timeout')) throw error;
+      throw new BatonError('timeout', `${error.message}: waiting for ${missing.join(', ')}`);
+    }
+  }
+
+  /** The command line, as a user types it. @throws BatonError with what it said */
+  baton(...args: string[]): Promise<unknown> {
+    const argv = ['--no-warnings', batonProgram(), ...args, '--dir', this.directory, '-o', 'json'];
+    const { signal } = this;
+    return new Promise((resolve, reject) => {
+      execFile(process.execPath, argv, { signal }, (error, stdout, stderr) => {
+        if (error === null) resolve(stdout === '' ? undefined : JSON.parse(stdout));
+        else if (signal.aborted) reject(new BatonError('canceled', 'the run was interrupted'));
+        else reject(new BatonError('unavailable', `baton ${args.join(' ')} failed: ${stderr.trim()}`));
+      });
+    });
+  }
+
+  // ---- logs ---------------------------------------------------------------------------------------------------------
+
+  logPath(id: string): string {
+    return join(this.#member(id).directory, 'log');
+  }
+
+  /** Where the log ends now: what comes later can be told from what was there. */
   logMark(id: string): number {
-    return statSync(join(this.replica(id).directory, 'log')).size;
+    return statSync(this.logPath(id), { throwIfNoEntry: false })?.size ?? 0;
   }
 
   logSince(id: string, mark: number): string {
-    return readFileSync(join(this.replica(id).directory, 'log'))
-      .subarray(mark)
-      .toString('utf8');
+    return readFileSync(this.logPath(id)).subarray(mark).toString('utf8');
   }
 
   logEnd(id: string): string {
-    return logTail(this.replica(id).directory, LOG_LINES).replaceAll('\n', ' | ');
+    return logTail(this.#member(id).directory, LOG_LINES).replaceAll('\n', ' | ');
   }
 
-  /** Ends every process. @returns the command lines of what is still there and names this directory: nothing */
+  // ---- the end ------------------------------------------------------------------------------------------------------
+
+  /** Ends every process. @returns the command lines of what is still there and belongs to this directory: nothing */
   static async close(directory: string, stage: Stage | undefined): Promise<string[]> {
-    for (const { id, client } of stage?.replicas ?? []) {
-      client.close();
-      // What they hold has been judged: nothing is gained by a graceful end, and an interruption should not take long.
-      const pid = stage?.pid(id);
+    for (const { client } of stage?.replicas ?? []) client.close();
+    stage?.api.close();
+    if (!hasCluster(directory)) return [];
+    const members = membersOf(directory, loadLocalCluster(directory));
+    // What they hold has been judged: nothing is gained by a graceful end, and an interruption should not take long.
+    for (const member of members) {
+      const pid = processOf(member.directory)?.pid;
       if (pid !== undefined) process.kill(pid, 'SIGKILL');
     }
-    if (hasCluster(directory)) await down(directory);
+    await down(directory);
+    const left = (): string[] =>
+      processesOf(
+        directory,
+        members.map(({ id }) => id),
+      );
     const deadline = performance.now() + GONE_TIMEOUT_MS;
     const never = new AbortController().signal;
-    while (leftovers(directory).length > 0 && performance.now() < deadline) await pause(50, never);
-    return leftovers(directory);
+    while (left().length > 0 && performance.now() < deadline) await pause(50, never);
+    return left();
   }
-}
-
-/** Every process of the cluster names its own directory, or a file in it. */
-function leftovers(directory: string): string[] {
-  const lines: string[] = [];
-  const isOurs = (line: string): boolean => /^(?:n|r|dp|w)\d/.test(line.split(`${directory}/`)[1] ?? '');
-  for (const name of readdirSync('/proc')) {
-    if (!/^\d+$/.test(name) || Number(name) === process.pid) continue;
-    try {
-      const line = readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
-      if (isOurs(line)) lines.push(`${name}: ${line}`);
-    } catch {
-      // It ended while we looked.
-    }
-  }
-  return lines;
 }

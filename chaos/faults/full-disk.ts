@@ -16,7 +16,7 @@ export async function fillDisk(stage: Stage, id: string): Promise<string> {
   await stage.kill(id);
   const space = await smallSpace(stage.replica(id), stage.signal);
   try {
-    const { pid } = await stage.start(id, space.wrap);
+    const pid = await stage.start(id, space.wrap);
     await untilLeads(stage, id);
     const mark = stage.logMark(id);
     const filled = space.fill(pid);

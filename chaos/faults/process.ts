@@ -14,14 +14,14 @@ export async function killAndRestart(
   id: string,
   { downMs, againAfterMs }: Kill,
 ): Promise<string> {
-  const gone = [await stage.kill(id)];
+  const gone = await stage.kill(id);
   await pause(downMs, stage.signal);
   if (againAfterMs !== undefined) {
     stage.launch(id);
     await pause(againAfterMs, stage.signal);
-    gone.push(await stage.kill(id));
+    gone.push(...(await stage.kill(id)));
   }
-  const { pid } = await stage.start(id);
+  const pid = await stage.start(id);
   if (gone.includes(pid)) throw new Error(`${id}: pid ${pid} before and after the kill`);
   return `pid ${gone.join(' and ')} gone, ${pid} in its place`;
 }

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { run } from '../../chaos/runner.ts';
 import { metadata } from '../../chaos/scenarios/metadata.ts';
+import { recovery } from '../../chaos/scenarios/recovery.ts';
 import { packageRoot } from '../../cluster/package-root.ts';
 import { processOf } from '../../cluster/local/processes.ts';
 import { until } from './harness.ts';
@@ -27,8 +28,26 @@ describe('three kills and a lost disk', () => {
     expect(result.ok).toBe(true);
     expect(result.faults).toEqual({ kill: 3, wipe: 1, flip: 0, 'full-disk': 0 });
     expect(result.leaderChanges).toBeGreaterThan(0);
-    expect(result.operations).toBeGreaterThanOrEqual(300);
-    expect(result.rows.find(({ kind }) => kind === 'wipe')?.proof).toContain('joined without a vote (empty)');
+    expect(result.figures['operations']).toBeGreaterThanOrEqual(300);
+    const proofs = result.timeline.faults.filter(({ kind }) => kind === 'wipe').map(({ proof }) => proof);
+    expect(proofs).toEqual([expect.stringContaining('joined without a vote (empty)')]);
+  });
+});
+
+describe('a leader and a worker killed in the same instant', () => {
+  it('cost nobody a request, and everything is as it was', { timeout: 180_000 }, async () => {
+    const result = await run(
+      recovery,
+      { seed: 12, rounds: 1, directory: join(folder, 'recovery') },
+      new AbortController().signal,
+      () => undefined,
+    );
+    // How long anything took is for the long run to say.
+    const { gone: _timing, ...verdicts } = result.verdicts;
+    expect(Object.entries(verdicts).filter(([, { ok }]) => !ok)).toEqual([]);
+    expect(result.rows).toMatchObject([{ round: 1, failures: 0 }]);
+    expect(result.timeline.leaders).toHaveLength(2);
+    expect(result.timeline.faults).toMatchObject([{ kind: 'kill' }]);
   });
 });
 

@@ -1,0 +1,108 @@
+/**
+ * The leader and a worker are killed in the same instant, under warm traffic, again and again. The next leader knows the dead
+ * worker from data planes alone; its endpoints must be gone from all of them within a second, nobody may notice who called a
+ * sandbox that lives, and everything must be as it was before the killed processes come back.
+ */
+import { Play } from '../play.ts';
+import type { Scenario } from '../scenario.ts';
+import { pause, until } from '../until.ts';
+import { verdict, type Verdict } from '../verifiers/verdict.ts';
+import { tableOf } from '../views.ts';
+
+const ROUNDS = 20;
+const LEADER_TIMEOUT_MS = 10_000;
+const GONE_TIMEOUT_MS = 15_000;
+const GONE_MS = 1_000;
+const RESTORED_TIMEOUT_MS = 30_000;
+/** A leader takes "no responders" for a death only when its bus has been up for three seconds, and any replica may be next. */
+const CALM_MS = 3_200;
+
+interface Round {
+  readonly round: number;
+  readonly leader: string;
+  readonly worker: string;
+  /** Sandboxes that died with their worker. */
+  readonly lost: number;
+  /** From the kill to the new leader's own no-op applied. */
+  readonly newLeaderMs: number;
+  /** From then until no data plane has an endpoint of the dead worker. */
+  readonly goneMs: number;
+  /** From the kill until desired = placed = every view again. */
+  readonly restoredMs: number;
+  readonly failures: number;
+}
+
+export const recovery: Scenario = {
+  name: 'recovery',
+  about: 'the leader and a worker killed in the same instant under warm traffic',
+  plan: { dataPlanes: 2, workers: 3 },
+
+  async play(world) {
+    const { rounds = ROUNDS } = world.options;
+    const random = world.random.fork('victims');
+    const play = await Play.open(world, { functions: 4, sandboxes: 2, ratePerSecond: 200 });
+    const rows: Round[] = [];
+    await play.act(async () => {
+      for (let round = 1; round <= rounds; round++) {
+        if (round > 1) await pause(CALM_MS, play.stage.signal);
+        play.say(`round ${round} of ${rounds}`);
+        const workers = [...play.observer.workers].filter(([, { ready }]) => ready.length > 0);
+        const [worker = ''] = workers[random.below(workers.length)] ?? [];
+        rows.push(await killBoth(play, round, worker));
+      }
+    });
+    const verdicts = { gone: goneInTime(rows) };
+    return play.end({ faults: rounds, leaderChanges: rounds, rows, verdicts });
+  },
+};
+
+async function killBoth(play: Play, round: number, worker: string): Promise<Round> {
+  const { stage, chronicle, observer, ledger } = play;
+  const { id: leader, term } = chronicle.leader;
+  const lost = new Set(observer.workers.get(worker)?.ready.map(({ id }) => id));
+  const failedBefore = ledger.failed;
+  let times = { newLeaderMs: 0, goneMs: 0, restoredMs: 0 };
+  await play.fault('kill', `${leader} and ${worker}`, async () => {
+    const killedMs = chronicle.now();
+    const gone = await stage.kill(leader, worker);
+    const next = await play.untilLeaderAfter(term, LEADER_TIMEOUT_MS);
+    const goneAtMs = await untilWithdrawn(play, lost);
+    await play.untilSettled(RESTORED_TIMEOUT_MS);
+    times = {
+      newLeaderMs: Math.round(next.fromMs - killedMs),
+      goneMs: Math.round(goneAtMs - next.fromMs),
+      restoredMs: Math.round(chronicle.now() - killedMs),
+    };
+    const pids = [await stage.start(leader), await stage.start(worker)];
+    return `pids ${gone.join(' and ')} gone, ${pids.join(' and ')} in their place`;
+  });
+  await stage.untilServing();
+  await play.untilSettled(RESTORED_TIMEOUT_MS);
+  return { round, leader, worker, lost: lost.size, ...times, failures: ledger.failed - failedBefore };
+}
+
+/** @returns when the last data plane was seen without them */
+async function untilWithdrawn({ stage, chronicle }: Play, sandboxes: ReadonlySet<string>): Promise<number> {
+  await until(
+    'the dead worker’s endpoints gone from every data plane',
+    GONE_TIMEOUT_MS,
+    stage.signal,
+    async () => {
+      const tables = await Promise.all(stage.dataPlanes.map((dataPlane) => tableOf(stage, dataPlane)));
+      return tables.every(
+        (table) => table?.endpoints.every(({ sandbox }) => !sandboxes.has(sandbox)) === true,
+      );
+    },
+  );
+  return chronicle.now();
+}
+
+function goneInTime(rows: readonly Round[]): Verdict {
+  const late = rows.filter(({ goneMs }) => goneMs > GONE_MS);
+  const worst = Math.max(0, ...rows.map(({ goneMs }) => goneMs));
+  const wrong = late.map(
+    ({ round, goneMs }) => `round ${round}: endpoints of the dead worker for ${goneMs} ms`,
+  );
+  if (rows.every(({ lost }) => lost === 0)) wrong.push('no worker had anything to lose');
+  return verdict(wrong, `at most ${worst} ms after a leader was there`);
+}
