@@ -2,6 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { LocalCluster } from '../../src/config/cluster.ts';
+import { fleetIds } from '../../src/config/worker.ts';
 import { BatonError } from '../../src/lib/errors.ts';
 import { renderNatsConf } from '../nats/render.ts';
 import { batonProgram } from '../package-root.ts';
@@ -101,7 +102,11 @@ function natsConf(id: string, cluster: LocalCluster): string {
           },
     replicas: users('replica', cluster.replicas),
     dataPlanes: users('data-plane', cluster.dataPlanes),
-    workers: users('worker', cluster.workers),
+    workers: cluster.workers.map(({ id, fleet }) => ({
+      id,
+      password: password(cluster, `worker-${id}`),
+      ...(fleet === undefined ? {} : { fleet: fleetIds(id, fleet) }),
+    })),
   });
 }
 
@@ -151,6 +156,7 @@ function configOf(member: Member, cluster: LocalCluster): object {
     }
     case 'worker': {
       const index = cluster.workers.findIndex(({ id }) => id === member.id);
+      const self = cluster.workers[index];
       return {
         cluster: cluster.cluster,
         worker: member.id,
@@ -158,7 +164,8 @@ function configOf(member: Member, cluster: LocalCluster): object {
         nats: natsClient(cluster, `worker-${member.id}`, index),
         runtime: cluster.runtime,
         startMs: cluster.startMs,
-        ports: cluster.workers[index]?.ports,
+        ports: self?.ports,
+        fleet: self?.fleet,
         tokens: { worker: tokens.worker },
       };
     }

@@ -2,6 +2,7 @@
 import { request } from 'node:http';
 import { connect } from 'node:net';
 import type { LocalCluster } from '../../src/config/cluster.ts';
+import { fleetIds } from '../../src/config/worker.ts';
 
 const ASK_TIMEOUT_MS = 1_000;
 
@@ -68,9 +69,10 @@ export async function missingToServe(cluster: LocalCluster): Promise<string[]> {
     if (!isLive || (await getJson(`http://${host}:${caller}/readyz`, undefined)) === undefined)
       missing.push(id);
   }
-  for (const { id } of cluster.workers) {
-    const isAlive = status?.workers.some((worker) => worker.id === id && worker.state === 'alive') === true;
-    if (!isAlive) missing.push(id);
+  const alive = new Set(status?.workers.filter(({ state }) => state === 'alive').map(({ id }) => id));
+  for (const { id, fleet } of cluster.workers) {
+    const own = fleet === undefined ? [id] : fleetIds(id, fleet);
+    if (!own.every((worker) => alive.has(worker))) missing.push(id);
   }
   return missing;
 }

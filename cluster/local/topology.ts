@@ -11,6 +11,8 @@ export interface TopologyOptions {
   readonly replicas: number;
   readonly dataPlanes: number;
   readonly workers: number;
+  /** Simulated workers in each worker process; undefined: a process is one worker. */
+  readonly fleet: number | undefined;
   readonly nats: number;
   readonly runtime: 'process' | 'simulated';
   readonly startMs: number;
@@ -22,6 +24,7 @@ export const topologyDefaults: TopologyOptions = {
   replicas: 3,
   dataPlanes: 2,
   workers: 2,
+  fleet: undefined,
   nats: 1,
   runtime: 'process',
   startMs: 10,
@@ -59,7 +62,7 @@ const secret = (): string => randomBytes(24).toString('hex');
 
 export async function makeTopology(options: TopologyOptions): Promise<LocalCluster> {
   checkTopology(options);
-  const { nats, replicas, dataPlanes, workers, runtime, startMs } = options;
+  const { nats, replicas, dataPlanes, workers, fleet, runtime, startMs } = options;
   const count = 2 * (nats + replicas + dataPlanes);
   const ports =
     options.basePort === undefined ? await freePorts(HOST, count) : consecutive(options.basePort, count);
@@ -82,6 +85,7 @@ export async function makeTopology(options: TopologyOptions): Promise<LocalClust
     workers: ids('w', workers).map((id, i) => ({
       id: workerId(id),
       ports: { from: PROGRAM_PORTS.from + i * share, to: PROGRAM_PORTS.from + (i + 1) * share - 1 },
+      fleet,
     })),
     runtime,
     startMs,

@@ -14,6 +14,11 @@ export interface NatsUser {
   readonly password: string;
 }
 
+/** `fleet`: the workers that this user is, where it is more than the one of its own id. */
+export interface WorkerUser extends NatsUser {
+  readonly fleet?: readonly string[];
+}
+
 export interface NatsConf {
   readonly cluster: string;
   readonly serverName: string;
@@ -25,10 +30,10 @@ export interface NatsConf {
     { readonly listen: string; readonly password: string; readonly others: readonly string[] } | undefined;
   readonly replicas: readonly NatsUser[];
   readonly dataPlanes: readonly NatsUser[];
-  readonly workers: readonly NatsUser[];
+  readonly workers: readonly WorkerUser[];
 }
 
-type Values = Readonly<Record<string, string>>;
+type Values = { readonly [name: string]: string | readonly Values[] };
 
 export function natsConfTemplate(): string {
   return readFileSync(join(packageRoot(), 'deploy', 'nats.conf'), 'utf8');
@@ -48,20 +53,23 @@ export function renderNatsConf(conf: NatsConf, template: string = natsConfTempla
   const asker =
     (role: string) =>
     ({ id }: NatsUser): Values => ({ USER: `${role}-${id}` });
-  return expand(template.split('\n'), values, {
+  return expand(template.split('\n'), {
+    ...values,
     ROUTE: (routes?.others ?? []).map((address) => ({
       URL: `nats://route:${encodeURIComponent(routes?.password ?? '')}@${address}`,
     })),
     ASKER: [...conf.replicas.map(asker('replica')), ...conf.dataPlanes.map(asker('data-plane'))],
     REPLICA: users(conf.replicas),
     DATA_PLANE: users(conf.dataPlanes),
-    WORKER: users(conf.workers),
+    WORKER: conf.workers.map(({ id, password, fleet = [id] }) => ({
+      ID: id,
+      PASSWORD: password,
+      SELF: fleet.map((self) => ({ SELF_ID: self })),
+    })),
   }).join('\n');
 }
 
-type Lists = Readonly<Record<string, readonly Values[]>>;
-
-function expand(lines: readonly string[], values: Values, lists: Lists): string[] {
+function expand(lines: readonly string[], values: Values): string[] {
   const out: string[] = [];
   for (let i = 0; i < lines.length; i++) {
     const line = lines[i] ?? '';
@@ -74,8 +82,8 @@ function expand(lines: readonly string[], values: Values, lists: Lists): string[
     const end = closing(lines, i);
     const inner = lines.slice(i + 1, end);
     if (kind === 'if') {
-      if (values[name] !== undefined) out.push(...expand(inner, values, lists));
-    } else for (const item of listed(name, lists)) out.push(...expand(inner, { ...values, ...item }, lists));
+      if (values[name] !== undefined) out.push(...expand(inner, values));
+    } else for (const item of listed(name, values)) out.push(...expand(inner, { ...values, ...item }));
     i = end;
   }
   return out;
@@ -84,9 +92,10 @@ function expand(lines: readonly string[], values: Values, lists: Lists): string[
 const OPEN = /^\s*# <(each|if) ([A-Z_]+)>$/;
 const CLOSE = /^\s*# <\/(each|if)>$/;
 
-function listed(name: string, lists: Lists): readonly Values[] {
-  const list = lists[name];
-  if (list === undefined) throw new BatonError('internal', `nats.conf: no list ${name}`);
+function listed(name: string, values: Values): readonly Values[] {
+  const list = values[name];
+  if (list === undefined || typeof list === 'string')
+    throw new BatonError('internal', `nats.conf: no list ${name}`);
   return list;
 }
 
@@ -112,7 +121,7 @@ function fill(line: string, values: Values): string {
   if (line.trimStart().startsWith('#')) return line;
   return line.replaceAll(/\$\{([A-Z_]+)\}/g, (_whole, name: string) => {
     const value = values[name];
-    if (value === undefined) throw new BatonError('internal', `nats.conf: no value for ${name}`);
+    if (typeof value !== 'string') throw new BatonError('internal', `nats.conf: no value for ${name}`);
     if (!PLAIN.test(value))
       throw new BatonError('invalid-argument', `nats.conf: ${name} has characters that cannot stand there`, {
         fields: { path: name },

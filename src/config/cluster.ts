@@ -13,6 +13,7 @@ import {
   workerField,
 } from './common.ts';
 import { load } from './parse.ts';
+import { fleetField } from './worker.ts';
 
 export const CLUSTER_FILE = 'cluster.json';
 
@@ -30,6 +31,8 @@ export interface LocalCluster {
   readonly workers: readonly {
     readonly id: WorkerId;
     readonly ports: { readonly from: number; readonly to: number };
+    /** Simulated: one process that is as many workers. */
+    readonly fleet: number | undefined;
   }[];
   readonly runtime: 'process' | 'simulated';
   readonly startMs: number;
@@ -51,7 +54,11 @@ const schema: z.ZodType<LocalCluster> = z.strictObject({
   replicas: z.array(z.strictObject({ id: replicaField, grpc: portField, http: portField })).min(1),
   dataPlanes: z.array(z.strictObject({ id: dataPlaneField, caller: portField, peer: portField })),
   workers: z.array(
-    z.strictObject({ id: workerField, ports: z.strictObject({ from: portField, to: portField }) }),
+    z.strictObject({
+      id: workerField,
+      ports: z.strictObject({ from: portField, to: portField }),
+      fleet: orUndefined(fleetField),
+    }),
   ),
   runtime: z.enum(['process', 'simulated']),
   startMs: z.int().min(0),

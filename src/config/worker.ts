@@ -1,12 +1,12 @@
 /**
  * The file of one worker process (`baton worker --config FILE`).
  *
- *   W1  more than one worker in a process is for the simulated runtime only: real sandboxes die with their worker, so
- *       each worker has a process of its own.
+ *   W1  more than one worker in a process (a fleet) is for the simulated runtime only: real sandboxes die with their worker,
+ *       so each worker has a process of its own.
  */
 import { availableParallelism, totalmem } from 'node:os';
 import * as z from 'zod';
-import type { ClusterId, WorkerId } from '../lib/ids.ts';
+import { workerId, type ClusterId, type WorkerId } from '../lib/ids.ts';
 import { limits } from '../lib/limits.ts';
 import {
   clusterField,
@@ -33,8 +33,8 @@ export interface WorkerFile {
   readonly runtime: 'process' | 'simulated';
   /** `simulated`: mean start latency. */
   readonly startMs: number;
-  /** `simulated`: further workers in this process, each with its own identity on the bus. */
-  readonly also: readonly { readonly worker: WorkerId; readonly nats: NatsClient }[];
+  /** `simulated`: this process is as many workers, `<worker>-1` and on, over one connection; left out: it is one worker. */
+  readonly fleet: number | undefined;
   /** What may be placed here; left out: this machine's processors and three quarters of its memory. */
   readonly capacity: {
     readonly cpuMillis: number;
@@ -55,6 +55,14 @@ export interface WorkerFile {
   readonly log: LogSettings;
 }
 
+/** How many workers one process may be. */
+export const fleetField: z.ZodType<number> = z.int().min(1).max(limits.fleet);
+
+/** The workers of a fleet: each an id of its own. @throws BatonError `invalid-argument` when they get too long */
+export function fleetIds(worker: string, fleet: number): WorkerId[] {
+  return Array.from({ length: fleet }, (_, i) => workerId(`${worker}-${i + 1}`));
+}
+
 /** A sandbox asks for 50 mCPU by default: a machine is shared by many that are mostly idle. */
 const CPU_OVERCOMMIT = 4;
 
@@ -67,10 +75,7 @@ function fields(context: ParseContext): z.ZodType<WorkerFile> {
       nats: natsField,
       runtime: z.enum(['process', 'simulated']).default('process'),
       startMs: milliseconds(10, 0, 600_000),
-      also: z
-        .array(z.strictObject({ worker: workerField, nats: natsField }))
-        .max(1_000)
-        .default([]),
+      fleet: orUndefined(fleetField),
       capacity: z
         .strictObject({
           cpuMillis: z
@@ -92,8 +97,8 @@ function fields(context: ParseContext): z.ZodType<WorkerFile> {
       log: logField,
     })
     .superRefine((file, refinement) => {
-      if (file.runtime !== 'simulated' && file.also.length > 0)
-        complain(refinement, ['also'], 'only with the simulated runtime', 'start one process per worker');
+      if (file.runtime !== 'simulated' && file.fleet !== undefined)
+        complain(refinement, ['fleet'], 'only with the simulated runtime', 'start one process per worker');
       if (file.ports.from < 1_024 || file.ports.to < file.ports.from)
         complain(refinement, ['ports'], 'not a range of ports', 'give from ≥ 1024 and to ≥ from');
     });

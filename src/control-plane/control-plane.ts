@@ -430,9 +430,13 @@ export class ControlPlane implements ControlPlaneBackend {
       metrics.set(`baton_dropped_messages{kind="${kind}"}`, count);
     if (this.#leadership !== undefined) {
       const { brain } = this.#leadership;
-      metrics.set('baton_workers', brain.workers().filter((worker) => worker.state === 'alive').length);
-      metrics.set('baton_data_planes', brain.dataPlanes().filter((dataPlane) => dataPlane.live).length);
-      metrics.set('baton_sandboxes', brain.sandboxes().length);
+      const { workers, dataPlanes, sandboxes, ready } = brain.counts();
+      for (const [kind, count] of this.#leadership.received)
+        metrics.set(`baton_received_messages{kind="${kind}"}`, count);
+      metrics.set('baton_workers', workers);
+      metrics.set('baton_data_planes', dataPlanes);
+      metrics.set('baton_sandboxes', sandboxes);
+      metrics.set('baton_sandboxes_ready', ready);
       metrics.set('baton_endpoint_seq', brain.endpointSeq);
       metrics.set('baton_reconciled', brain.isReconciled ? 1 : 0);
     }

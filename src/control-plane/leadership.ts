@@ -74,6 +74,7 @@ export class Leadership {
   #nextId = 0;
   #publishedSpecIndex: number;
   #changed = new Map<FunctionUid, FunctionRecord | undefined>();
+  readonly #received = new Map<LeadKind, number>();
   readonly #snapshots: Record<Pull['stream'], EncodedSnapshot[]> = { endpoints: [], specs: [] };
   #bounds = 0;
   #stopped = false;
@@ -156,6 +157,7 @@ export class Leadership {
     if (this.#stopped) return;
     const kind = kindOf(message.subject) as LeadKind;
     const from = senderOf(message.subject);
+    this.#received.set(kind, (this.#received.get(kind) ?? 0) + 1);
     this.#drops.guard(kind, from, () => {
       const now = this.#ports.clock.now();
       switch (kind) {
@@ -351,6 +353,11 @@ export class Leadership {
       grpc: self.grpc,
     });
     this.#ports.bus.publish(this.#subjects.beacon(this.#config.replica), beacon);
+  }
+
+  /** Messages that came in under this term, by kind. */
+  get received(): ReadonlyMap<LeadKind, number> {
+    return this.#received;
   }
 
   // ---- for the API ------------------------------------------------------------------------------------------------

@@ -29,6 +29,7 @@ export class DataPlaneMetrics {
   readonly pulls: Counter<'stream'>;
   readonly malformed: Counter<'kind'>;
   readonly fenced: Counter;
+  readonly withdrawals: Counter;
 
   constructor(registry: Registry, sources: GaugeSources) {
     this.registry = registry;
@@ -52,6 +53,7 @@ export class DataPlaneMetrics {
       ['kind'],
     );
     this.fenced = counter('fenced_messages_total', 'Bus messages refused because of a lower fence', []);
+    this.withdrawals = counter('withdrawals_total', 'Endpoints taken out on a leader’s word', []);
     this.#gauges(sources, registers);
   }
 

@@ -235,8 +235,10 @@ export class Tables {
     const now = clock.now();
     for (const change of update.changes) {
       if (change.kind === 'put') dispatcher.putEndpoint(change.endpoint, now);
-      else if (change.kind === 'withdraw') dispatcher.withdrawEndpoint(change.sandbox, now);
-      else dispatcher.setOwner(change.uid, change.owner, now);
+      else if (change.kind === 'withdraw') {
+        metrics.withdrawals.inc();
+        dispatcher.withdrawEndpoint(change.sandbox, now);
+      } else dispatcher.setOwner(change.uid, change.owner, now);
     }
     onEffects();
     if (update.changes.length > 0 || isSnapshot) onApplied();

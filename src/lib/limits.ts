@@ -19,6 +19,8 @@ export const limits = {
   envBytes: 65_536,
   sandboxesPerWorker: 4_096,
   workers: 16_384,
+  /** Simulated workers in one process. */
+  fleet: 8_192,
   dataPlanes: 1_024,
 
   /** Commands sent to one worker and not yet acknowledged; more wait in the leader. */
@@ -58,6 +60,7 @@ assert(
   'an append and its framing must fit a message',
 );
 assert(limits.commandBytes < limits.raftAppendBytes, 'one command must fit an append');
+assert(limits.fleet <= limits.workers, 'a fleet is of workers');
 assert(limits.envBytes < limits.commandBytes, 'an environment must fit a command');
 assert(limits.commandWindow < limits.commandBacklog, 'the backlog is behind the window');
 assert(limits.logLineBytes <= limits.exitLogBytes, 'the last words must fit one line at least');

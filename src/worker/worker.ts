@@ -25,7 +25,6 @@ import {
 } from '../wire/worker-codec.ts';
 import type { WorkerConfig, WorkerPorts } from './config.ts';
 
-const TICK_MS = 25;
 const LOG_TAIL_CHARACTERS = 8_000;
 const NO_PAYLOAD: Uint8Array = new Uint8Array(0);
 
@@ -43,6 +42,9 @@ export class Worker {
   #carrying = false;
   #flushing = false;
   #timer: Timer | undefined;
+  #timerMs = Number.POSITIVE_INFINITY;
+  /** The last one that was understood: most say what the one before said. */
+  #beacon: Uint8Array = NO_PAYLOAD;
   #stopped = false;
 
   constructor(config: WorkerConfig, ports: WorkerPorts) {
@@ -82,7 +84,7 @@ export class Worker {
     runtime.onLog(({ sandbox, stream, text, wallMs }) => this.#logs.add(sandbox, stream, text, wallMs));
     this.#subscribe();
     this.#core.onConnected(bus.status().server, clock.now());
-    this.#tick();
+    this.#flush();
   }
 
   #subscribe(): void {
@@ -92,8 +94,11 @@ export class Worker {
     const on = (subject: string, kind: string, handle: (message: BusMessage) => void): void => {
       this.#subscriptions.push(bus.subscribe(subject, (message) => this.#guard(kind, message, handle)));
     };
-    on(this.#subjects.beacons, 'beacon', ({ payload }) =>
-      core().onBeacon(decodeBeacon(payload).fence, clock.now()),
+    this.#subscriptions.push(
+      bus.subscribe(this.#subjects.beacons, (message) => {
+        if (!isSame(message.payload, this.#beacon))
+          this.#guard('beacon', message, (news) => this.#hear(news));
+      }),
     );
     on(this.#subjects.commandInbox(id), 'command', ({ payload }) => {
       const envelope = decodeCommand(payload);
@@ -123,6 +128,11 @@ export class Worker {
     const sandbox = 'sandbox' in command ? command.sandbox : '';
     this.#ports.logger.debug({ command: command.kind, sandbox, epoch, term, seq }, 'command obeyed');
     if (command.kind === 'adopt') this.#logs.belongsTo(command.sandbox, command.uid);
+  }
+
+  #hear({ payload }: BusMessage): void {
+    this.#running().onBeacon(decodeBeacon(payload).fence, this.#ports.clock.now());
+    this.#beacon = payload.slice();
   }
 
   #running(): WorkerCore {
@@ -159,10 +169,18 @@ export class Worker {
     return count;
   }
 
-  #tick(): void {
-    if (this.#stopped) return;
-    this.#flush();
-    this.#timer = this.#ports.clock.after(TICK_MS, () => this.#tick());
+  /** One timer, for the moment at which the core has something to do by itself: thousands of idle workers cost nothing. */
+  #arm(): void {
+    const { clock } = this.#ports;
+    const dueMs = this.#running().nextDueMs;
+    // A timer that fires too early arms the next.
+    if (this.#stopped || dueMs >= this.#timerMs) return;
+    this.#timer?.cancel();
+    this.#timerMs = dueMs;
+    this.#timer = clock.after(Math.max(1, dueMs - clock.now()), () => {
+      this.#timerMs = Number.POSITIVE_INFINITY;
+      if (!this.#stopped) this.#flush();
+    });
   }
 
   /** What one turn changed goes out together. */
@@ -180,6 +198,7 @@ export class Worker {
     core.tick(this.#ports.clock.now());
     this.#queue.push(...core.takeEffects());
     this.#carryOut();
+    this.#arm();
   }
 
   #carryOut(): void {
@@ -290,6 +309,12 @@ export class Worker {
     for (const subscription of this.#subscriptions) subscription.unsubscribe();
     await this.#ports.runtime.close();
   }
+}
+
+function isSame(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
 }
 
 function asError(error: unknown): Error {

@@ -6,14 +6,18 @@ import { artifactHttp } from '../../adapters/artifact-http/artifact-http.ts';
 import { natsBus } from '../../adapters/nats/nats-bus.ts';
 import { processRuntime } from '../../adapters/runtimes/process/process-runtime.ts';
 import { simulatedHttpServer } from '../../adapters/runtimes/simulated/http-server.ts';
-import { SimulatedRuntime } from '../../adapters/runtimes/simulated/simulated.ts';
+import { LoopbackServer } from '../../adapters/runtimes/simulated/loopback-server.ts';
+import { SimulatedRuntime, type SimulatedServer } from '../../adapters/runtimes/simulated/simulated.ts';
+import { sharedBus } from '../../adapters/shared-bus/shared-bus.ts';
 import { systemClock } from '../../adapters/system/clock.ts';
 import { systemNonce, systemRandom } from '../../adapters/system/random.ts';
+import { FleetStateFile } from '../../adapters/worker-state/fleet-state.ts';
 import { workerStateFile } from '../../adapters/worker-state/worker-state.ts';
-import { loadWorkerFile, type WorkerFile } from '../../config/worker.ts';
-import type { Bus } from '../../ports/bus.ts';
+import { fleetIds, loadWorkerFile, type WorkerFile } from '../../config/worker.ts';
+import type { WorkerId } from '../../lib/ids.ts';
 import type { SandboxRuntime } from '../../ports/sandbox-runtime.ts';
 import type { Logger } from '../../ports/system.ts';
+import type { WorkerStateFile } from '../../ports/worker-state.ts';
 import { workerDefaults } from '../../worker/config.ts';
 import { Worker } from '../../worker/worker.ts';
 import { beginProcess } from './lifecycle.ts';
@@ -25,69 +29,101 @@ export async function runWorker(path: string): Promise<void> {
     id: file.worker,
   });
   const artifacts = artifactHttp(file.tokens.worker);
-  const buses: Bus[] = [];
-  const workers: Worker[] = [];
-  for (const { worker: id, nats } of [{ worker: file.worker, nats: file.nats }, ...file.also]) {
-    const directory = id === file.worker ? file.stateDir : join(file.stateDir, id);
-    const bus = natsBus({ ...nats, name: id, system: undefined }, systemClock, logger);
-    buses.push(bus);
-    const worker = new Worker(
-      {
-        ...workerDefaults,
-        cluster: file.cluster,
-        id,
-        capacity: file.capacity,
-        heartbeatMs: file.heartbeatMs,
-      },
-      {
-        clock: systemClock,
-        random: systemRandom(),
-        bus,
-        runtime: runtimeOf(file, directory, logger),
-        artifacts: new ArtifactCache(
-          join(directory, 'unpacked'),
-          new FileArtifactStore(join(directory, 'artifacts')),
-          artifacts,
-        ),
-        state: workerStateFile(join(directory, 'worker.json')),
-        logger,
-        nonce: systemNonce(),
-        onFatal,
-      },
-    );
-    await worker.start();
-    workers.push(worker);
-  }
+  const bus = natsBus({ ...file.nats, name: file.worker, system: undefined }, systemClock, logger);
+  const loopback = file.fleet === undefined ? undefined : await LoopbackServer.listen();
+  const selves = loopback === undefined ? [aloneIn(file, logger)] : fleetOf(file, loopback);
+  const own = loopback === undefined ? bus : sharedBus(bus);
+  const workers = selves.map(
+    ({ id, runtime, state, directory }) =>
+      new Worker(
+        {
+          ...workerDefaults,
+          cluster: file.cluster,
+          id,
+          capacity: file.capacity,
+          heartbeatMs: file.heartbeatMs,
+        },
+        {
+          clock: systemClock,
+          random: systemRandom(),
+          bus: own,
+          runtime,
+          artifacts: new ArtifactCache(
+            join(directory, 'unpacked'),
+            new FileArtifactStore(join(directory, 'artifacts')),
+            artifacts,
+          ),
+          state,
+          logger,
+          nonce: systemNonce(),
+          onFatal,
+        },
+      ),
+  );
+  await Promise.all(workers.map((worker) => worker.start()));
   logger.info({ workers: workers.length, runtime: file.runtime }, 'worker is up');
   await untilStopped(async () => {
     await Promise.all(workers.map((worker) => worker.stop()));
-    await Promise.allSettled([...buses.map((bus) => bus.close()), artifacts.close()]);
+    loopback?.close();
+    await Promise.allSettled([bus.close(), artifacts.close()]);
   });
   process.exit(0);
 }
 
-function runtimeOf(file: WorkerFile, directory: string, logger: Logger): SandboxRuntime {
-  const clock = systemClock;
-  const random = systemRandom();
+/** What makes one worker of a process different from another. */
+interface Self {
+  readonly id: WorkerId;
+  readonly directory: string;
+  readonly runtime: SandboxRuntime;
+  readonly state: WorkerStateFile;
+}
+
+function aloneIn(file: WorkerFile, logger: Logger): Self {
+  const { worker: id, stateDir: directory } = file;
+  return {
+    id,
+    directory,
+    runtime: runtimeOf(file, logger),
+    state: workerStateFile(join(directory, 'worker.json')),
+  };
+}
+
+/** Real sandboxes die with their worker, so only simulated ones share a process. */
+function fleetOf(file: WorkerFile, server: LoopbackServer): Self[] {
+  const { worker, stateDir: directory, fleet = 1 } = file;
+  const states = new FleetStateFile(join(directory, 'fleet.json'));
+  return fleetIds(worker, fleet).map((id) => ({
+    id,
+    directory,
+    runtime: simulated(file, server.share()),
+    state: states.of(id),
+  }));
+}
+
+function simulated(file: WorkerFile, server: SimulatedServer): SandboxRuntime {
+  return new SimulatedRuntime({
+    startMs: file.startMs,
+    drainMs: 10,
+    clock: systemClock,
+    random: systemRandom(),
+    server,
+  });
+}
+
+function runtimeOf(file: WorkerFile, logger: Logger): SandboxRuntime {
   switch (file.runtime) {
     case 'process':
       return processRuntime({
-        directory,
+        directory: file.stateDir,
         stemCells: file.stemCells,
         ports: file.ports,
         host: file.host,
-        clock,
-        random,
+        clock: systemClock,
+        random: systemRandom(),
         logger,
       });
     case 'simulated':
-      return new SimulatedRuntime({
-        startMs: file.startMs,
-        drainMs: 10,
-        clock,
-        random,
-        server: simulatedHttpServer(),
-      });
+      return simulated(file, simulatedHttpServer());
     default:
       return file.runtime satisfies never;
   }

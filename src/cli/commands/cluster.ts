@@ -118,6 +118,7 @@ function topologyOf(flags: UpFlags): TopologyOptions {
     replicas: flags.replicas ?? topologyDefaults.replicas,
     dataPlanes: flags.dataPlanes ?? topologyDefaults.dataPlanes,
     workers: flags.workers ?? topologyDefaults.workers,
+    fleet: topologyDefaults.fleet,
     nats: flags.nats ?? topologyDefaults.nats,
     startMs: flags.startMs ?? topologyDefaults.startMs,
     basePort: flags.basePort,

@@ -169,6 +169,18 @@ export class Leader {
     return this.#s.writer.snapshot();
   }
 
+  /** For metrics: nothing is built for them. `ready`: as their workers say, under this term. */
+  counts(): { workers: number; dataPlanes: number; sandboxes: number; ready: number } {
+    const s = this.#s;
+    let workers = 0;
+    for (const { state } of s.workers.values()) if (state === 'alive') workers++;
+    let dataPlanes = 0;
+    for (const { live } of s.dataPlanes.values()) if (live) dataPlanes++;
+    let ready = 0;
+    for (const { state } of s.placed.values()) if (state === 'ready') ready++;
+    return { workers, dataPlanes, sandboxes: s.placed.size, ready };
+  }
+
   // ---- views ------------------------------------------------------------------------------------------------------
 
   workers(): WorkerRow[] {

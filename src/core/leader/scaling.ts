@@ -13,7 +13,7 @@ import type { FunctionRecord } from '../model/function.ts';
 import { place } from '../placement/placement.ts';
 import { ensureOwner, isOrphaned } from './ownership.ts';
 import { whyOf } from './reason.ts';
-import type { FunctionNode, LeaderState, Placed } from './state.ts';
+import type { FunctionNode, LeaderState, Placed, WorkerNode } from './state.ts';
 import { withdraw } from './withdrawal.ts';
 
 const FIRST_BACKOFF_MS = 250;
@@ -81,13 +81,13 @@ export function scaleOf(s: LeaderState, node: FunctionNode): { ready: number; st
     else if (placed.state === 'pending' || placed.state === 'starting') starting++;
   }
   if (s.closed) return { ready, starting };
-  for (const worker of s.workers.values()) {
-    if (worker.view.hasInventory || worker.view.counts.length === 0) continue;
-    let known = 0;
-    for (const placed of worker.placed.values())
-      if (placed.uid === uid && placed.generation === generation) known++;
-    ready += Math.max(0, worker.view.claimed(uid, generation) - known);
-  }
+  const claimants = s.claims.of(uid);
+  if (claimants.size === 0) return { ready, starting };
+  const known = new Map<WorkerNode, number>();
+  for (const { worker, generation: of } of node.placed)
+    if (of === generation) known.set(worker, (known.get(worker) ?? 0) + 1);
+  for (const worker of claimants)
+    ready += Math.max(0, worker.view.claimed(uid, generation) - (known.get(worker) ?? 0));
   return { ready, starting };
 }
 

@@ -14,6 +14,7 @@ import type { FunctionRecord, FunctionSpec, ResourceSpec } from '../model/functi
 import type { Endpoint } from '../model/sandbox.ts';
 import type { WorkerCapacity } from '../model/worker-report.ts';
 import type { Candidate } from '../placement/placement.ts';
+import { Claims } from './claims.ts';
 import type { EventKind, LeaderEffect, LeaderOptions, PlacedState } from './types.ts';
 
 /** A sandbox that the leader counts on, or is getting rid of. */
@@ -130,6 +131,7 @@ export class LeaderState {
   readonly startedMs: number;
   readonly writer: EndpointWriter;
   readonly workers: Map<WorkerId, WorkerNode> = new Map();
+  readonly claims: Claims<WorkerNode> = new Claims();
   readonly dataPlanes: Map<DataPlaneId, DataPlaneNode> = new Map();
   readonly functions: Map<FunctionUid, FunctionNode> = new Map();
   readonly placed: Map<SandboxId, Placed> = new Map();

@@ -43,6 +43,7 @@ export function onWorkerReport(s: LeaderState, id: WorkerId, report: WorkerRepor
   }
   if (result.restarted || incarnationBefore === NO_INCARNATION) openSession(s, node);
   heard(s, node);
+  s.claims.update(node);
   if (heartbeat !== undefined) acknowledge(s, node, heartbeat);
   if (result.restarted) forgetPending(s, node);
   for (const change of result.changes) applyChange(s, node, change);
@@ -54,9 +55,7 @@ export function onWorkerReport(s: LeaderState, id: WorkerId, report: WorkerRepor
 function heard(s: LeaderState, node: WorkerNode): void {
   if (!node.heard || node.state === 'dead') {
     s.event('worker-joined', node.id, `${node.view.driver}, ${node.view.capacity.cpuMillis} mCPU`);
-    // Room for what waits.
-    for (const uid of s.functions.keys())
-      if ((s.functions.get(uid)?.scaler.latest ?? 0) > 0) s.active.add(uid);
+    // Room for what waits: functions with load are active.
     s.nextDecideMs = s.nowMs;
   }
   node.heard = true;
@@ -315,5 +314,6 @@ function bury(s: LeaderState, node: WorkerNode, why: string): void {
   }
   // If it comes back, in this life or another, it is asked for everything.
   node.view = new WorkerView(node.id);
+  s.claims.update(node);
   s.nextDecideMs = s.nowMs;
 }

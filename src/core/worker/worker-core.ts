@@ -141,7 +141,14 @@ export class WorkerCore {
 
   // ---- time ---------------------------------------------------------------------------------------------------------
 
-  /** Called at least every few tens of milliseconds, and after each input. */
+  /** When `tick` is to be called next, unless an input comes before; infinite: not before one. */
+  get nextDueMs(): number {
+    let dueMs = this.#announced ? this.#nextHeartbeatMs : Number.POSITIVE_INFINITY;
+    for (const deadlineMs of this.#trialDeadlines.values()) dueMs = Math.min(dueMs, deadlineMs);
+    return dueMs;
+  }
+
+  /** Called after each input, and when it is due. */
   tick(nowMs: number): void {
     for (const [id, deadlineMs] of this.#trialDeadlines) {
       if (nowMs < deadlineMs) continue;

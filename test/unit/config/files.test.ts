@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { loadControlPlaneFile } from '../../../src/config/control-plane.ts';
 import { loadDataPlaneFile } from '../../../src/config/data-plane.ts';
-import { loadWorkerFile } from '../../../src/config/worker.ts';
+import { fleetIds, loadWorkerFile } from '../../../src/config/worker.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'baton-config-'));
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
@@ -138,9 +138,11 @@ describe('a worker’s file', () => {
   });
 
   it('runs more than one worker in a process only where nothing real runs', () => {
-    const also = [{ worker: 'w2', nats: { ...nats, user: 'worker-w2' } }];
-    expect(() => loadWorkerFile(file({ ...worker, also }))).toThrow('also: only with the simulated runtime');
-    expect(loadWorkerFile(file({ ...worker, runtime: 'simulated', also })).also).toHaveLength(1);
+    const fleet = { ...worker, fleet: 3 };
+    expect(() => loadWorkerFile(file(fleet))).toThrow('fleet: only with the simulated runtime');
+    expect(loadWorkerFile(file({ ...fleet, runtime: 'simulated' })).fleet).toBe(3);
+    expect(() => loadWorkerFile(file({ ...fleet, runtime: 'simulated', fleet: 1_000_000 }))).toThrow('fleet');
+    expect(fleetIds('w1', 3)).toEqual(['w1-1', 'w1-2', 'w1-3']);
   });
 
   it.each([
