@@ -158,6 +158,16 @@ describe('one server', () => {
     ]);
   });
 
+  it('a fleet is one user that may speak and hear as each of its workers, by name', () => {
+    const fleet = renderNatsConf({ ...conf, workers: [{ ...user('w1'), fleet: ['w1-1', 'w1-2'] }] });
+    const [a, b] = [workerId('w1-1'), workerId('w1-2')];
+    const { publish, subscribe } = grants(fleet, 'worker-w1');
+    expect(publish).toEqual([a, b].map((id) => `baton.c1.lead.*.heartbeat.${id}`));
+    expect(subscribe.slice(1, -1)).toEqual(
+      [a, b].flatMap((id) => [names.commandInbox(id), names.noticeInbox(id), names.queryInbox(id)]),
+    );
+  });
+
   it('only workers answer whoever asked; the others need no such right', () => {
     expect(['replica-r1', 'data-plane-dp1', 'worker-w1'].map((name) => grants(text, name).answers)).toEqual([
       false,

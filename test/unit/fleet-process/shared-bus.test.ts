@@ -1,0 +1,52 @@
+/** Many roles over one connection: what several listen to comes once. */
+import { describe, expect, it } from 'vitest';
+import { sharedBus } from '../../../src/adapters/shared-bus/shared-bus.ts';
+import type { Bus, BusMessage } from '../../../src/ports/bus.ts';
+
+function wire(): { bus: Bus; open: string[]; deliver: (subject: string) => void } {
+  const handlers = new Map<string, Set<(message: BusMessage) => void>>();
+  const open: string[] = [];
+  const bus = {
+    subscribe(subject: string, handler: (message: BusMessage) => void) {
+      open.push(subject);
+      handlers.set(subject, (handlers.get(subject) ?? new Set()).add(handler));
+      return {
+        unsubscribe() {
+          open.splice(open.indexOf(subject), 1);
+          handlers.get(subject)?.delete(handler);
+        },
+      };
+    },
+  } as unknown as Bus;
+  const deliver = (subject: string): void => {
+    for (const handle of handlers.get(subject) ?? [])
+      handle({ subject, payload: new Uint8Array(0), reply: '' });
+  };
+  return { bus, open, deliver };
+}
+
+describe('a shared connection', () => {
+  it('subscribes once and tells everybody', () => {
+    const { bus, open, deliver } = wire();
+    const heard: number[] = [];
+    const shared = sharedBus(bus);
+    for (const n of [1, 2, 3]) shared.subscribe('beacon', () => heard.push(n));
+    deliver('beacon');
+    expect([open, heard]).toEqual([['beacon'], [1, 2, 3]]);
+  });
+
+  it('lets go of a subject with the last who listens, and takes it up again', () => {
+    const { bus, open, deliver } = wire();
+    const heard: string[] = [];
+    const shared = sharedBus(bus);
+    const [a, b] = ['a', 'b'].map((name) => shared.subscribe('beacon', () => heard.push(name)));
+    a?.unsubscribe();
+    deliver('beacon');
+    b?.unsubscribe();
+    b?.unsubscribe();
+    expect([open, heard]).toEqual([[], ['b']]);
+    shared.subscribe('beacon', () => heard.push('c'));
+    deliver('beacon');
+    expect([open, heard]).toEqual([['beacon'], ['b', 'c']]);
+  });
+});
