@@ -124,7 +124,10 @@ export class Leadership {
     logger.info({ epoch, term }, 'leading: the no-op of this term is applied');
     this.#subscriptions.push(
       bus.subscribe(this.#subjects.leadInbox(this.fence.term), (message) => {
-        this.#loop.bulk(() => this.#receive(message));
+        // Somebody waits for the answer to these; the heartbeats of a whole fleet may be ahead of them.
+        const kind = kindOf(message.subject);
+        if (kind === 'demand' || kind === 'lookup') this.#loop.prompt(() => this.#receive(message));
+        else this.#loop.bulk(() => this.#receive(message));
       }),
       bus.onStatus((status) => {
         this.#loop.bulk(() => this.brain.busStatus(status.up, clock.now()));

@@ -1,6 +1,6 @@
 /**
- * The order of work on a replica's one thread: Raft input first in every turn, everything else in slices of at most
- * `sliceMs`, so that heartbeats tell the truth about the whole control loop (DESIGN, "Added"). A healthy Raft thread
+ * The order of work on a replica's one thread: Raft input first in every turn, then what a caller waits for, everything else in
+ * slices of at most `sliceMs`, so that heartbeats tell the truth about the whole control loop (DESIGN, "Added"). A healthy Raft thread
  * above a frozen control plane is what this prevents: both are the same thread and the same loop.
  */
 import { assert } from '../lib/assert.ts';
@@ -17,12 +17,39 @@ export interface TurnLoopOptions {
   readonly onError: (error: unknown) => void;
 }
 
+/** First in, first out, without moving what waits. */
+class Queue {
+  #items: Work[] = [];
+  #head = 0;
+
+  get size(): number {
+    return this.#items.length - this.#head;
+  }
+
+  push(work: Work): void {
+    this.#items.push(work);
+  }
+
+  shift(): Work | undefined {
+    const work = this.#items[this.#head];
+    if (work === undefined) return undefined;
+    this.#head++;
+    if (this.#head === this.#items.length) this.clear();
+    return work;
+  }
+
+  clear(): void {
+    this.#items = [];
+    this.#head = 0;
+  }
+}
+
 export class TurnLoop {
   readonly #clock: Clock;
   readonly #options: TurnLoopOptions;
   #raft: Work[] = [];
-  #bulk: Work[] = [];
-  #bulkHead = 0;
+  readonly #prompt = new Queue();
+  readonly #bulk = new Queue();
   #scheduled = false;
   #stopped = false;
   #refused = 0;
@@ -46,11 +73,20 @@ export class TurnLoop {
 
   /** False when too much waits: the work is dropped. */
   bulk(work: Work): boolean {
-    if (this.#bulk.length - this.#bulkHead >= this.#options.maxBulk) {
+    return this.#admit(this.#bulk, work);
+  }
+
+  /** A caller waits for it: ahead of bulk work, in at most half of a slice while there is such work. False as in `bulk`. */
+  prompt(work: Work): boolean {
+    return this.#admit(this.#prompt, work);
+  }
+
+  #admit(queue: Queue, work: Work): boolean {
+    if (queue.size >= this.#options.maxBulk) {
       this.#refused++;
       return false;
     }
-    this.#bulk.push(work);
+    queue.push(work);
     this.#schedule();
     return true;
   }
@@ -58,8 +94,8 @@ export class TurnLoop {
   stop(): void {
     this.#stopped = true;
     this.#raft = [];
-    this.#bulk = [];
-    this.#bulkHead = 0;
+    this.#prompt.clear();
+    this.#bulk.clear();
   }
 
   #schedule(): void {
@@ -72,19 +108,20 @@ export class TurnLoop {
     this.#scheduled = false;
     if (this.#stopped) return;
     this.#drainRaft();
-    const until = this.#clock.now() + this.#options.sliceMs;
-    while (this.#bulkHead < this.#bulk.length && !this.#stopped) {
-      const work = this.#bulk[this.#bulkHead++];
-      if (work !== undefined) this.#run(work);
+    const { sliceMs } = this.#options;
+    let now = this.#clock.now();
+    const until = now + sliceMs;
+    while (now < until && !this.#stopped) {
+      const promptFirst = now < until - sliceMs / 2;
+      const [first, second] = promptFirst ? [this.#prompt, this.#bulk] : [this.#bulk, this.#prompt];
+      const work = first.shift() ?? second.shift();
+      if (work === undefined) break;
+      this.#run(work);
       if (this.#raft.length > 0) this.#drainRaft();
-      if (this.#clock.now() >= until) break;
-    }
-    if (this.#bulkHead === this.#bulk.length) {
-      this.#bulk = [];
-      this.#bulkHead = 0;
+      now = this.#clock.now();
     }
     this.#run(this.#options.endOfTurn);
-    if (this.#bulkHead < this.#bulk.length || this.#raft.length > 0) this.#schedule();
+    if (this.#prompt.size + this.#bulk.size + this.#raft.length > 0) this.#schedule();
   }
 
   #drainRaft(): void {

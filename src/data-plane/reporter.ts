@@ -14,7 +14,8 @@ import type { Life } from './life.ts';
 
 /** Between two reports, however much happens. */
 const MIN_GAP_MS = 5;
-const FULL_REPORTS = 3;
+/** A second between the first and the last. */
+const FULL_REPORTS = 5;
 
 export interface ReporterOptions {
   readonly clock: Clock;
@@ -114,7 +115,8 @@ export class Reporter {
   #sendHeld(table: EndpointReplica): void {
     const { link, life } = this.#options;
     const { incarnation } = life;
-    const parts = splitEndpoints(table.endpoints());
+    // What the leader has confirmed it knows.
+    const parts = splitEndpoints(table.unconfirmedEndpoints());
     for (const [part, endpoints] of parts.entries()) {
       link.tell(
         'report',

@@ -28,6 +28,12 @@ export const limits = {
   /** Commands waiting behind the window of one worker. */
   commandBacklog: 8_192,
 
+  /** Of one leader between two ticks, so that no decision holds up its heartbeats. */
+  startsPerTick: 256,
+  decisionsPerTick: 128,
+  /** Workers that are asked at the same time whether they are there. */
+  workerProbes: 64,
+
   queuePerFunction: 10_000,
   requestHeaderBytes: 32_768,
   requestHeaderCount: 256,

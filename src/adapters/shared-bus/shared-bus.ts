@@ -1,15 +1,16 @@
 /**
- * One connection that many roles of one process share: what several of them listen to comes over the wire once. It is closed by
- * whoever opened it, not by those who share it.
+ * One connection that many roles of one process share: what several of them listen to comes over the wire once, and what they say
+ * in one turn goes out together. It is closed by whoever opened it, not by those who share it.
  */
 import type { Bus, BusMessage, BusSubscription } from '../../ports/bus.ts';
+import type { Clock } from '../../ports/system.ts';
 
 interface Shared {
   readonly handlers: Set<(message: BusMessage) => void>;
   readonly wire: BusSubscription;
 }
 
-export function sharedBus(bus: Bus): Bus {
+export function sharedBus(bus: Bus, clock: Pick<Clock, 'soon'>): Bus {
   const shared = new Map<string, Shared>();
 
   const open = (subject: string): Shared => {
@@ -22,8 +23,17 @@ export function sharedBus(bus: Bus): Bus {
     return entry;
   };
 
+  let unsent: Parameters<Bus['publish']>[] = [];
+  const send = (): void => {
+    const messages = unsent;
+    unsent = [];
+    for (const message of messages) bus.publish(...message);
+  };
+
   return {
-    publish: (subject, payload, reply) => bus.publish(subject, payload, reply),
+    publish(...message) {
+      if (unsent.push(message) === 1) clock.soon(send);
+    },
     request: (subject, payload, timeoutMs) => bus.request(subject, payload, timeoutMs),
     flush: () => bus.flush(),
     status: () => bus.status(),

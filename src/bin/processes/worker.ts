@@ -32,7 +32,7 @@ export async function runWorker(path: string): Promise<void> {
   const bus = natsBus({ ...file.nats, name: file.worker, system: undefined }, systemClock, logger);
   const loopback = file.fleet === undefined ? undefined : await LoopbackServer.listen();
   const selves = loopback === undefined ? [aloneIn(file, logger)] : fleetOf(file, loopback);
-  const own = loopback === undefined ? bus : sharedBus(bus);
+  const own = loopback === undefined ? bus : sharedBus(bus, systemClock);
   const workers = selves.map(
     ({ id, runtime, state, directory }) =>
       new Worker(

@@ -104,6 +104,13 @@ export class EndpointReplica {
     return Array.from(this.#entries.values(), (entry) => entry.endpoint);
   }
 
+  /** Those that the leader of the highest fence has not confirmed. */
+  unconfirmedEndpoints(): Endpoint[] {
+    const unconfirmed: Endpoint[] = [];
+    for (const { confirmed, endpoint } of this.#entries.values()) if (!confirmed) unconfirmed.push(endpoint);
+    return unconfirmed;
+  }
+
   get(sandbox: SandboxId): Endpoint | undefined {
     return this.#entries.get(sandbox)?.endpoint;
   }

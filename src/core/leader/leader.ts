@@ -7,6 +7,7 @@ import type { FunctionRecord, FunctionSpec } from '../model/function.ts';
 import type { FunctionChange } from '../metadata/metadata-state.ts';
 import type { WorkerReport } from '../model/worker-report.ts';
 import { unreachable } from '../../lib/assert.ts';
+import { limits } from '../../lib/limits.ts';
 import { advanceWaits, checkDataPlanes, onDemand, onHeld, onReport } from './data-planes.ts';
 import { reasonOf } from './reason.ts';
 import { close, mayClose } from './reconstruction.ts';
@@ -105,12 +106,20 @@ export class Leader {
       }
       if (mayClose(s)) close(s);
     }
-    if (nowMs >= s.nextDecideMs) this.#decide(s);
+    s.startsLeft = limits.startsPerTick;
+    if (nowMs >= s.nextDecideMs && s.deciding.size === 0) {
+      s.nextDecideMs = nowMs + (s.closed ? s.options.decideEveryMs : s.options.coldStartPaceMs);
+      for (const uid of s.active) s.deciding.add(uid);
+    }
+    this.#decide(s);
   }
 
+  /** In slices: what is left when they are used up goes on with the next tick. */
   #decide(s: LeaderState): void {
-    s.nextDecideMs = s.nowMs + (s.closed ? s.options.decideEveryMs : s.options.coldStartPaceMs);
-    for (const uid of s.active) {
+    let left: number = limits.decisionsPerTick;
+    for (const uid of s.deciding) {
+      if (left-- === 0 || s.startsLeft === 0) return;
+      s.deciding.delete(uid);
       const node = s.functions.get(uid);
       if (node === undefined) {
         s.active.delete(uid);

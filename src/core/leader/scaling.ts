@@ -66,6 +66,7 @@ export function deleteFunction(s: LeaderState, uid: FunctionUid): void {
   const { timeoutMs } = node.record.spec;
   s.functions.delete(uid);
   s.active.delete(uid);
+  s.deciding.delete(uid);
   for (const placed of node.placed) withdraw(s, placed, timeoutMs, 'its function was deleted');
   s.writer.setOwner(uid, undefined);
 }
@@ -134,6 +135,11 @@ function grow(s: LeaderState, node: FunctionNode, wanted: number): void {
     return;
   }
   for (let n = 0; n < count; n++) {
+    if (s.startsLeft === 0) {
+      s.deciding.add(node.record.uid);
+      return;
+    }
+    s.startsLeft--;
     if (!start(s, node)) {
       node.obstacle = { kind: 'room', missing: count - n };
       s.event('no-capacity', node.record.spec.name, `no worker has room for ${count - n} more`);

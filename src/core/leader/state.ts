@@ -9,6 +9,7 @@ import type { CommandSession } from '../fleet/command-session.ts';
 import { WorkerView } from '../fleet/worker-view.ts';
 import type { WorkerCommand } from '../model/command.ts';
 import type { FunctionLoad } from '../model/data-plane-report.ts';
+import { limits } from '../../lib/limits.ts';
 import { NO_FENCE, NO_INCARNATION, type Fence, type Incarnation } from '../model/fence.ts';
 import type { FunctionRecord, FunctionSpec, ResourceSpec } from '../model/function.ts';
 import type { Endpoint } from '../model/sandbox.ts';
@@ -151,6 +152,10 @@ export class LeaderState {
   nowMs: number;
   appliedIndex = 0;
   nextDecideMs = 0;
+  /** To be looked at before the next round begins. */
+  readonly deciding: Set<FunctionUid> = new Set();
+  /** Starts that may still be commanded before the next tick. */
+  startsLeft: number = limits.startsPerTick;
   nextLivenessMs = 0;
   #created = 0;
   #effects: LeaderEffect[] = [];

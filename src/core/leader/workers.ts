@@ -9,6 +9,7 @@
  */
 import { orderIncarnation, compareFence, NO_INCARNATION } from '../model/fence.ts';
 import type { WorkerId } from '../../lib/ids.ts';
+import { limits } from '../../lib/limits.ts';
 import { CommandSession } from '../fleet/command-session.ts';
 import { WorkerView, type SandboxChange } from '../fleet/worker-view.ts';
 import type { SandboxStatus } from '../model/sandbox.ts';
@@ -245,13 +246,17 @@ export function checkWorkers(s: LeaderState): void {
   const { overdueMs, workerHeartbeatMs, suspicionMs } = s.options;
   let silent = 0;
   let fleet = 0;
+  let probing = 0;
+  for (const { probing: isProbed } of s.workers.values()) if (isProbed) probing++;
   for (const node of s.workers.values()) {
     if (node.state === 'dead') continue;
     fleet++;
     const quietMs = s.nowMs - Math.max(node.heardMs, s.busUpSinceMs);
     if (quietMs >= suspicionMs) silent++;
     const dueMs = node.heard ? workerHeartbeatMs + overdueMs : overdueMs;
-    if (quietMs >= dueMs && !node.probing && s.nowMs >= node.nextProbeMs) {
+    const isDue = quietMs >= dueMs && !node.probing && s.nowMs >= node.nextProbeMs;
+    if (isDue && probing < limits.workerProbes) {
+      probing++;
       node.probing = true;
       s.effect({ kind: 'probe-worker', worker: node.id });
     }

@@ -1,6 +1,7 @@
 /** Many roles over one connection: what several listen to comes once. */
 import { describe, expect, it } from 'vitest';
 import { sharedBus } from '../../../src/adapters/shared-bus/shared-bus.ts';
+import { ManualClock } from '../turn-loop/manual-clock.ts';
 import type { Bus, BusMessage } from '../../../src/ports/bus.ts';
 
 function wire(): { bus: Bus; open: string[]; deliver: (subject: string) => void } {
@@ -29,7 +30,7 @@ describe('a shared connection', () => {
   it('subscribes once and tells everybody', () => {
     const { bus, open, deliver } = wire();
     const heard: number[] = [];
-    const shared = sharedBus(bus);
+    const shared = sharedBus(bus, new ManualClock());
     for (const n of [1, 2, 3]) shared.subscribe('beacon', () => heard.push(n));
     deliver('beacon');
     expect([open, heard]).toEqual([['beacon'], [1, 2, 3]]);
@@ -38,7 +39,7 @@ describe('a shared connection', () => {
   it('lets go of a subject with the last who listens, and takes it up again', () => {
     const { bus, open, deliver } = wire();
     const heard: string[] = [];
-    const shared = sharedBus(bus);
+    const shared = sharedBus(bus, new ManualClock());
     const [a, b] = ['a', 'b'].map((name) => shared.subscribe('beacon', () => heard.push(name)));
     a?.unsubscribe();
     deliver('beacon');
