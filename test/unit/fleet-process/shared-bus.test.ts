@@ -36,6 +36,18 @@ describe('a shared connection', () => {
     expect([open, heard]).toEqual([['beacon'], [1, 2, 3]]);
   });
 
+  it('sends what is said in one turn together, in its order', () => {
+    const sent: string[] = [];
+    const clock = new ManualClock();
+    const publish = (subject: string): number => sent.push(subject);
+    const shared = sharedBus({ publish } as unknown as Bus, clock);
+    shared.publish('a', new Uint8Array(0));
+    shared.publish('b', new Uint8Array(0));
+    expect(sent).toEqual([]);
+    clock.settle();
+    expect(sent).toEqual(['a', 'b']);
+  });
+
   it('lets go of a subject with the last who listens, and takes it up again', () => {
     const { bus, open, deliver } = wire();
     const heard: string[] = [];

@@ -52,6 +52,20 @@ describe('a turn', () => {
     expect(log).toEqual(['raft', 'bulk', '|']);
   });
 
+  it('does what a caller waits for before the bulk that came earlier', () => {
+    loop.bulk(work('bulk'));
+    loop.prompt(work('prompt'));
+    clock.settle();
+    expect(log).toEqual(['prompt', 'bulk', '|']);
+  });
+
+  it('leaves half of a slice to bulk work, however much callers want', () => {
+    for (let n = 0; n < 20; n++) loop.prompt(work('p', 1));
+    loop.bulk(work('b', 1));
+    clock.turn();
+    expect(log.join('')).toBe('pppbp|');
+  });
+
   it('does Raft’s input between two pieces of bulk work, also what Raft’s input brings about', () => {
     loop.bulk(() => {
       log.push('1');
