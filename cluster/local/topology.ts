@@ -44,7 +44,7 @@ export function checkTopology(options: TopologyOptions): void {
     });
   };
   demand([1, 3, 5].includes(options.replicas), 'replicas', '1, 3 or 5');
-  demand([1, 3].includes(options.nats), 'nats', '1 or 3');
+  demand([1, 3, 5].includes(options.nats), 'nats', '1, 3 or 5');
   demand(within(options.dataPlanes, 1, 16), 'data-planes', '1 to 16');
   demand(within(options.workers, 0, 64), 'workers', '0 to 64');
   demand(within(options.startMs, 0, 600_000), 'start-ms', '0 to 600000');

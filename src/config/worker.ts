@@ -47,6 +47,8 @@ export interface WorkerFile {
   readonly ports: { readonly from: number; readonly to: number };
   /** `process`: where data planes on other hosts reach this one; left out: unix sockets and loopback. */
   readonly host: string | undefined;
+  /** `process`: the one address on which sandboxes listen where `host` is given; left out: all of this machine's. */
+  readonly listenHost: string | undefined;
   readonly heartbeatMs: number;
   readonly tokens: {
     /** Presented to replicas when an artifact is fetched. */
@@ -92,6 +94,7 @@ function fields(context: ParseContext): z.ZodType<WorkerFile> {
       stemCells: z.int().min(0).max(64).default(2),
       ports: z.strictObject({ from: portField, to: portField }).default({ from: 20_000, to: 29_999 }),
       host: orUndefined(z.string().min(1).max(253)),
+      listenHost: orUndefined(z.string().min(1).max(253)),
       heartbeatMs: milliseconds(1_000, 50, 60_000),
       tokens: z.strictObject({ worker: secretField }),
       log: logField,
@@ -101,6 +104,8 @@ function fields(context: ParseContext): z.ZodType<WorkerFile> {
         complain(refinement, ['fleet'], 'only with the simulated runtime', 'start one process per worker');
       if (file.ports.from < 1_024 || file.ports.to < file.ports.from)
         complain(refinement, ['ports'], 'not a range of ports', 'give from ≥ 1024 and to ≥ from');
+      if (file.listenHost !== undefined && file.host === undefined)
+        complain(refinement, ['listenHost'], 'only with host', 'give host, or leave listenHost out');
     });
 }
 

@@ -118,6 +118,7 @@ function runtimeOf(file: WorkerFile, logger: Logger): SandboxRuntime {
         stemCells: file.stemCells,
         ports: file.ports,
         host: file.host,
+        listenHost: file.listenHost,
         clock: systemClock,
         random: systemRandom(),
         logger,

@@ -45,7 +45,7 @@ export function addClusterCommands(program: Command, terminal: Terminal, self: r
     .option('--replicas <n>', 'control-plane replicas: 1, 3 or 5 (3)', wholeNumber('--replicas'))
     .option('--data-planes <n>', 'data planes (2)', wholeNumber('--data-planes'))
     .option('--workers <n>', 'workers (2)', wholeNumber('--workers'))
-    .option('--nats <n>', 'NATS servers: 1 or 3 (1)', wholeNumber('--nats'))
+    .option('--nats <n>', 'NATS servers: 1, 3 or 5 (1)', wholeNumber('--nats'))
     .option('--runtime <name>', 'process or simulated (process)')
     .option('--start-ms <n>', 'simulated: mean start latency (10)', wholeNumber('--start-ms'))
     .option('--base-port <n>', 'ports from here on (any free ones)', wholeNumber('--base-port'))

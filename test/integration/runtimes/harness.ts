@@ -63,6 +63,7 @@ export interface BenchOptions {
   readonly ports: { readonly from: number; readonly to: number };
   readonly startTimeoutMs?: number;
   readonly host?: string;
+  readonly listenHost?: string;
 }
 
 export async function makeBench(options: BenchOptions): Promise<Bench> {
@@ -73,6 +74,7 @@ export async function makeBench(options: BenchOptions): Promise<Bench> {
     stemCells: options.stemCells ?? 1,
     ports: options.ports,
     host: options.host,
+    listenHost: options.listenHost,
     clock,
     random: prng(directory),
     ...(options.startTimeoutMs === undefined ? {} : { startTimeoutMs: options.startTimeoutMs }),

@@ -126,6 +126,28 @@ describe('a program', () => {
   });
 });
 
+// Elsewhere 127.0.0.1 is the only address of loopback.
+describe.skipIf(process.platform !== 'linux')('where sandboxes have one address to listen on', () => {
+  test('they listen there alone, and are announced as others reach them', async () => {
+    const [announced, own] = ['127.16.4.2', '127.16.4.1'];
+    const ports = { from: 16_420, to: 16_439 };
+    const bound = await makeBench({ ports, host: announced, listenHost: own });
+    try {
+      const started = [
+        await bound.start(nodeProgram(), RUN_NODE_PROGRAM),
+        await bound.start({ 'main.mjs': `export default () => 'hi';` }),
+      ];
+      for (const { address } of started) {
+        expect(address).toMatch(/^tcp:127\.16\.4\.2:164[23]\d$/);
+        await expect(call(address)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+        expect((await call(address.replace(announced, own))).status).toBe(200);
+      }
+    } finally {
+      await bound.remove();
+    }
+  });
+});
+
 describe('a program that cannot serve', () => {
   test('because it ends, fails its start with its last output', async () => {
     const { id, started } = bench.begin(

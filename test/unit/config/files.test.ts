@@ -149,6 +149,7 @@ describe('a worker’s file', () => {
     [{ runtime: 'docker' }, 'runtime: not an allowed value'],
     [{ ports: { from: 30_000, to: 20_000 } }, 'ports: not a range of ports'],
     [{ capacity: { sandboxes: 1_000_000 } }, 'capacity.sandboxes'],
+    [{ listenHost: '10.0.0.7' }, 'listenHost: only with host'],
   ])('refuses %j', (keys, message) => {
     expect(() => loadWorkerFile(file({ ...worker, ...keys }))).toThrow(message);
   });

@@ -28,6 +28,7 @@ import { SandboxLife } from './sandbox-life.ts';
 import { StemCells, type Cell } from './stem-cells.ts';
 
 const START_TIMEOUT_MS = 10_000;
+const EVERYWHERE = '0.0.0.0';
 const READY_POLL_MS = 5;
 
 export interface ProcessRuntimeOptions {
@@ -38,6 +39,8 @@ export interface ProcessRuntimeOptions {
   readonly ports: PortRange;
   /** Where data planes of other hosts reach this one; undefined: unix sockets and loopback. */
   readonly host: string | undefined;
+  /** The one address on which sandboxes listen where `host` is given; undefined: all of this host's. */
+  readonly listenHost?: string | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger?: Logger;
@@ -157,7 +160,7 @@ class ProcessRuntime implements SandboxRuntime {
     const { clock, host } = this.#options;
     const { sandbox, spec, generation, artifactDir } = request;
     const beganMs = clock.now();
-    if (host !== undefined) await this.#takePort(running, '0.0.0.0');
+    if (host !== undefined) await this.#takePort(running);
     if (running.life.isEnding) return running.ended;
     const path = join(this.#guardian.sockets, sandbox);
     const cell = this.#cells.take();
@@ -169,7 +172,7 @@ class ProcessRuntime implements SandboxRuntime {
       kind: 'start',
       module: join(artifactDir, spec.entry),
       directory: artifactDir,
-      listen: running.port === undefined ? { path } : { host: '0.0.0.0', port: running.port },
+      listen: running.port === undefined ? { path } : { host: this.#listenHost, port: running.port },
       env: { ...environmentOf(request), HOME: artifactDir },
       function: spec.name,
       sandbox,
@@ -190,12 +193,13 @@ class ProcessRuntime implements SandboxRuntime {
     const { clock } = this.#options;
     const host = this.#options.host ?? '127.0.0.1';
     const beganMs = clock.now();
-    const port = await this.#takePort(running, '0.0.0.0');
+    const port = await this.#takePort(running);
     if (running.life.isEnding) return running.ended;
     const child = this.#spawnProgram(request, port);
     running.life.adopt(child);
     const spawnedMs = clock.now();
-    while (!(await accepts('127.0.0.1', port))) {
+    const reachedAt = this.#listenHost === EVERYWHERE ? '127.0.0.1' : this.#listenHost;
+    while (!(await accepts(reachedAt, port))) {
       if (running.life.isEnding) return running.ended;
       await new Promise((resolve) => setTimeout(resolve, READY_POLL_MS));
     }
@@ -214,7 +218,7 @@ class ProcessRuntime implements SandboxRuntime {
       cwd: artifactDir,
       env: {
         ...this.#cleanEnvironment(),
-        HOST: this.#options.host === undefined ? '127.0.0.1' : '0.0.0.0',
+        HOST: this.#options.host === undefined ? '127.0.0.1' : this.#listenHost,
         ...environmentOf(request),
         HOME: artifactDir,
         PORT: String(port),
@@ -224,9 +228,13 @@ class ProcessRuntime implements SandboxRuntime {
     });
   }
 
+  get #listenHost(): string {
+    return this.#options.listenHost ?? EVERYWHERE;
+  }
+
   /** Released with the exit, also where that came first. */
-  async #takePort(running: Running, host: string): Promise<number> {
-    const port = await this.#ports.take(host);
+  async #takePort(running: Running): Promise<number> {
+    const port = await this.#ports.take(this.#listenHost);
     if (running.life.isEnding) this.#ports.release(port);
     else running.port = port;
     return port;
