@@ -8,10 +8,12 @@ import { explain, isBatonError } from '../src/lib/errors.ts';
 import { parseOptions, type ChaosOptions } from './options.ts';
 import { run, type RunResult } from './runner.ts';
 import type { Scenario } from './scenario.ts';
+import { blackout } from './scenarios/blackout.ts';
+import { inflight } from './scenarios/inflight.ts';
 import { metadata } from './scenarios/metadata.ts';
 import { recovery } from './scenarios/recovery.ts';
 
-const scenarios: readonly Scenario[] = [metadata, recovery];
+const scenarios: readonly Scenario[] = [metadata, recovery, blackout, inflight];
 
 async function main(): Promise<number> {
   const drawn = Math.floor(Math.random() * 1_000_000);

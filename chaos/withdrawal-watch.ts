@@ -1,0 +1,63 @@
+/** Looks at every data plane's table for as long as it is asked to. */
+import type { Observer } from './observer.ts';
+import type { Stage } from './stage.ts';
+import { pause } from './until.ts';
+import type { Verdict } from './verifiers/verdict.ts';
+import { Withdrawals } from './verifiers/withdrawals.ts';
+import { tableOf } from './views.ts';
+
+const EVERY_MS = 200;
+
+export class WithdrawalWatch {
+  readonly #stage: Stage;
+  readonly #observer: Observer;
+  readonly #withdrawals: Withdrawals;
+  readonly #endedBefore: ReadonlySet<string>;
+  readonly #watching: Promise<void>;
+  #stopped = false;
+
+  /** From now on; what workers have now is what must stay. */
+  constructor(stage: Stage, observer: Observer) {
+    this.#stage = stage;
+    this.#observer = observer;
+    this.#withdrawals = new Withdrawals(this.#serving());
+    this.#endedBefore = new Set(this.#ended());
+    this.#watching = this.#watch();
+  }
+
+  #serving(): string[] {
+    this.#observer.read();
+    return [...this.#observer.workers.values()].flatMap(({ ready }) => ready.map(({ id }) => id));
+  }
+
+  #ended(): string[] {
+    return [...this.#observer.workers.values()].flatMap(({ ends }) => ends.map(({ id }) => id));
+  }
+
+  async #watch(): Promise<void> {
+    const { signal, dataPlanes } = this.#stage;
+    while (!this.#stopped && !signal.aborted) {
+      for (const dataPlane of dataPlanes) {
+        const table = await tableOf(this.#stage, dataPlane);
+        if (table === undefined) continue;
+        const held = table.endpoints.map(({ sandbox }) => sandbox);
+        this.#withdrawals.saw(dataPlane.id, held, () => this.#serving());
+      }
+      await pause(EVERY_MS, signal).catch(() => undefined);
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#watching;
+  }
+
+  get wrong(): number {
+    return this.#withdrawals.wrong.size;
+  }
+
+  verdict(): Verdict {
+    this.#observer.read();
+    return this.#withdrawals.verdict(this.#ended().filter((id) => !this.#endedBefore.has(id)));
+  }
+}
