@@ -34,6 +34,8 @@ export class FunctionScaler {
   #window: ConcurrencyWindow;
   readonly #sinceMs: number;
   #idleSinceMs: number;
+  /** When nothing was wanted first, in a row; undefined while something is. */
+  #unwantedSinceMs: number | undefined;
   readonly #kpa = new Kpa();
   readonly #delay = new ScaleDownDelay();
 
@@ -85,7 +87,10 @@ export class FunctionScaler {
       excessBurst: kpa.excessBurst,
       bound,
     };
-    return { desired, settled: this.#isSettled(nowMs, desired, current), why };
+    const settled = this.#isSettled(nowMs, desired, current);
+    // As Knative's, which measures nothing at zero: what comes next is not averaged with the silence.
+    if (settled && current === 0) this.#window.restart();
+    return { desired, settled, why };
   }
 
   #delayed(nowMs: number, wanted: Bounded): Bounded {
@@ -97,11 +102,13 @@ export class FunctionScaler {
 
   /** K2 and K3. */
   #held(nowMs: number, wanted: Bounded, current: number): Bounded {
+    this.#unwantedSinceMs = wanted.scale === 0 ? (this.#unwantedSinceMs ?? nowMs) : undefined;
     const { stableWindowMs, scaleToZeroGraceMs, activation } = this.#spec.scaling;
     const watchedMs = this.#sinceMs + stableWindowMs;
     if (wanted.scale < current && nowMs <= watchedMs)
       return { scale: current, bound: { kind: 'watching', scale: current, untilMs: watchedMs } };
-    const zeroMs = this.#idleSinceMs + stableWindowMs + scaleToZeroGraceMs;
+    const idleMs = Math.max(this.#idleSinceMs + stableWindowMs, this.#unwantedSinceMs ?? nowMs);
+    const zeroMs = idleMs + scaleToZeroGraceMs;
     if (wanted.scale > 0 || current === 0 || nowMs >= zeroMs) return wanted;
     const scale = Math.min(current, activation);
     return { scale, bound: { kind: 'last-sandbox', scale, untilMs: zeroMs } };

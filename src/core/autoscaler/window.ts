@@ -4,7 +4,7 @@
  *
  *   W1  a load holds until another is observed: within a bucket it is weighted by time, so that a burst of reports counts no
  *       more than a single one, and no report is needed to keep an average true;
- *   W2  a window that has seen nothing but zero has no memory of its own.
+ *   W2  a window that has seen nothing but zero holds no memory, and one that begins anew averages over what comes then.
  */
 import { assert } from '../../lib/assert.ts';
 import { limits } from '../../lib/limits.ts';
@@ -130,6 +130,15 @@ export class ConcurrencyWindow {
     const open = openMs > 0 ? this.#openArea / openMs : this.#load;
     const average = (closed + open) / Math.min(buckets, this.#open - this.#first + 1);
     return Math.floor(average * DIGITS) / DIGITS;
+  }
+
+  /** The next observation is the first. */
+  restart(): void {
+    this.#first = Number.NaN;
+    this.#closed = undefined;
+    this.#stableSum = 0;
+    this.#panicSum = 0;
+    this.#openArea = 0;
   }
 
   /** Other windows; what was observed stays, as far as they reach. */
