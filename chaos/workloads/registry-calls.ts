@@ -54,6 +54,7 @@ async function send(client: ApiClient, call: RegistryCall, timeoutMs: number): P
         env: { VERSION: input.version },
         command: [],
         resources: undefined,
+        selector: {},
       };
       const request = { function: document, requestId, ifGeneration: input.ifGeneration, trial: false };
       const { uid, generation } = await client.call('putFunction', request, timeoutMs);

@@ -283,6 +283,7 @@ export class ApiService {
       cordoned: row.cordoned,
       driver: row.driver,
       isolation: row.isolation,
+      labels: Object.fromEntries(row.labels.map(({ name, value }) => [name, value])),
       sandboxes: row.sandboxes,
       cpuMillis: row.capacity.cpuMillis,
       memoryMib: row.capacity.memoryMiB,

@@ -4,10 +4,22 @@
  */
 import { z } from 'zod';
 import { BatonError } from '../lib/errors.ts';
-import { functionName, isLabel } from '../lib/ids.ts';
+import {
+  functionName,
+  isLabel,
+  isLabelKey,
+  isLabelValue,
+  LABEL_KEY_HINT,
+  LABEL_VALUE_HINT,
+} from '../lib/ids.ts';
 import type { Digest } from '../lib/ids.ts';
 import { limits } from '../lib/limits.ts';
-import type { FunctionRuntime, FunctionSpec, LoadBalancing } from '../core/model/function.ts';
+import {
+  PLACEMENT_STRATEGIES,
+  type FunctionRuntime,
+  type FunctionSpec,
+  type LoadBalancing,
+} from '../core/model/function.ts';
 
 const whole = (min: number, max: number): z.ZodNumber => z.int().min(min).max(max);
 
@@ -21,7 +33,6 @@ const LATER: Readonly<Record<string, string>> = {
   async: 'asynchronous invocation',
   triggers: 'triggers',
   namespace: 'namespaces',
-  labels: 'labels and selectors',
 };
 
 /** Where there is no hard limit: Knative's. */
@@ -67,6 +78,10 @@ const functionDocument = z.strictObject({
     })
     .default({ cpuMillis: 50, memoryMiB: 64 }),
   loadBalancing: z.enum(['two-choices', 'round-robin', 'random', 'least-loaded']).default('two-choices'),
+  placement: z.enum(['default', ...PLACEMENT_STRATEGIES]).default('default'),
+  selector: z
+    .record(z.string().refine(isLabelKey, LABEL_KEY_HINT), z.string().refine(isLabelValue, LABEL_VALUE_HINT))
+    .default({}),
 });
 
 type Parsed = z.output<typeof functionDocument>;
@@ -99,6 +114,8 @@ export interface FunctionDocument {
   readonly queueTimeoutMs: number;
   readonly resources: { readonly cpuMillis: number; readonly memoryMiB: number };
   readonly loadBalancing: LoadBalancing;
+  readonly placement: FunctionSpec['placement'];
+  readonly selector: Readonly<Record<string, string>>;
 }
 
 /** JSON Schema of what users write, for the OpenAPI document. */
@@ -172,6 +189,11 @@ function toSpec(parsed: Parsed, where: string): FunctionSpec {
   const bytes = env.reduce((sum, { name, value }) => sum + name.length + 3 * value.length, 0);
   if (bytes > limits.envBytes)
     throw fail('env', `more than ${limits.envBytes} bytes`, 'pass a file in the artifact');
+  const selector = Object.entries(parsed.selector)
+    .map(([name, value]) => ({ name, value }))
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+  if (selector.length > limits.labels)
+    throw fail('selector', `more than ${limits.labels} labels`, 'select by fewer');
   return {
     name: functionName(parsed.name),
     runtime: parsed.runtime,
@@ -201,6 +223,8 @@ function toSpec(parsed: Parsed, where: string): FunctionSpec {
     queueTimeoutMs: parsed.queueTimeoutMs,
     resources: parsed.resources,
     loadBalancing: parsed.loadBalancing,
+    placement: parsed.placement,
+    selector,
   };
 }
 
@@ -220,6 +244,8 @@ export function toFunctionDocument(spec: FunctionSpec): FunctionDocument {
     queueTimeoutMs: spec.queueTimeoutMs,
     resources: spec.resources,
     loadBalancing: spec.loadBalancing,
+    placement: spec.placement,
+    selector: Object.fromEntries(spec.selector.map(({ name, value }) => [name, value])),
   };
 }
 

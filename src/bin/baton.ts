@@ -38,8 +38,9 @@ function addProcessCommands(program: Command): void {
     .command('worker')
     .description('run a worker')
     .requiredOption(...config)
-    .action(async (flags: { config: string }) => {
-      await (await import('./processes/worker.ts')).runWorker(flags.config);
+    .option('--label <name=value...>', 'what functions select it by, beside the labels of the file')
+    .action(async (flags: { config: string; label?: string[] }) => {
+      await (await import('./processes/worker.ts')).runWorker(flags.config, flags.label ?? []);
     });
   program
     .command('bootstrap')

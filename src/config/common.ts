@@ -2,7 +2,18 @@
 import { isIP } from 'node:net';
 import { isAbsolute, resolve } from 'node:path';
 import * as z from 'zod';
-import { clusterId, dataPlaneId, isLabel, replicaId, workerId } from '../lib/ids.ts';
+import {
+  clusterId,
+  dataPlaneId,
+  isLabel,
+  isLabelKey,
+  isLabelValue,
+  LABEL_KEY_HINT,
+  LABEL_VALUE_HINT,
+  replicaId,
+  workerId,
+} from '../lib/ids.ts';
+import { limits } from '../lib/limits.ts';
 import type { ClusterId, DataPlaneId, ReplicaId, WorkerId } from '../lib/ids.ts';
 import type { ParseContext } from './parse.ts';
 
@@ -42,6 +53,29 @@ export const replicaField: z.ZodType<ReplicaId> = label((text) => replicaId(text
 export const dataPlaneField: z.ZodType<DataPlaneId> = label((text) => dataPlaneId(text));
 export const workerField: z.ZodType<WorkerId> = label((text) => workerId(text));
 export const labelField: z.ZodType<string> = label((text) => text);
+
+export interface LabelSetting {
+  readonly name: string;
+  readonly value: string;
+}
+
+/** `{ disk: ssd }`, sorted by name. */
+export const labelsField: z.ZodType<readonly LabelSetting[]> = z
+  .record(
+    z.string().refine(isLabelKey, { message: 'not the name of a label', params: { hint: LABEL_KEY_HINT } }),
+    z
+      .string()
+      .refine(isLabelValue, { message: 'not the value of a label', params: { hint: LABEL_VALUE_HINT } }),
+  )
+  .transform((labels) =>
+    Object.entries(labels)
+      .map(([name, value]) => ({ name, value }))
+      .sort((a, b) => (a.name < b.name ? -1 : 1)),
+  )
+  .refine((labels) => labels.length <= limits.labels, {
+    message: `more than ${limits.labels} labels`,
+    params: { hint: 'give fewer' },
+  });
 
 const HOST = /^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/;
 

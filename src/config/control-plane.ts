@@ -35,6 +35,9 @@ export interface Member {
   readonly http: string;
 }
 
+const PLACEMENTS = ['least-allocated', 'bin-packing', 'random', 'round-robin'] as const;
+export type Placement = (typeof PLACEMENTS)[number];
+
 /** Sources of a hint that the leader is gone, besides silence. */
 export type LeaderHint = 'advisory' | 'probe';
 
@@ -82,6 +85,8 @@ export interface ControlPlaneFile {
     /** The interval at which workers are told to report; the same as theirs. */
     readonly workerHeartbeatMs: number;
   };
+  /** Where functions start that choose no placement; the same in the file of each replica. */
+  readonly placement: Placement;
   readonly log: LogSettings;
 }
 
@@ -122,6 +127,7 @@ function fields(context: ParseContext): z.ZodType<ControlPlaneFile> {
           workerHeartbeatMs: milliseconds(1_000, 50, 60_000),
         })
         .prefault({}),
+      placement: z.enum(PLACEMENTS).default('least-allocated'),
       log: logField,
     })
     .superRefine(relations);

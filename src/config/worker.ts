@@ -7,10 +7,12 @@
 import { availableParallelism, totalmem } from 'node:os';
 import * as z from 'zod';
 import { workerId, type ClusterId, type WorkerId } from '../lib/ids.ts';
+import { BatonError } from '../lib/errors.ts';
 import { limits } from '../lib/limits.ts';
 import {
   clusterField,
   complain,
+  labelsField,
   logField,
   milliseconds,
   natsField,
@@ -19,10 +21,11 @@ import {
   portField,
   secretField,
   workerField,
+  type LabelSetting,
   type LogSettings,
   type NatsClient,
 } from './common.ts';
-import { load, type ParseContext } from './parse.ts';
+import { check, load, type ParseContext } from './parse.ts';
 
 export interface WorkerFile {
   readonly cluster: ClusterId;
@@ -49,6 +52,8 @@ export interface WorkerFile {
   readonly host: string | undefined;
   /** `process`: the one address on which sandboxes listen where `host` is given; left out: all of this machine's. */
   readonly listenHost: string | undefined;
+  /** What functions select this worker by: `{ disk: ssd }`; sorted by name. */
+  readonly labels: readonly LabelSetting[];
   readonly heartbeatMs: number;
   readonly tokens: {
     /** Presented to replicas when an artifact is fetched. */
@@ -95,6 +100,7 @@ function fields(context: ParseContext): z.ZodType<WorkerFile> {
       ports: z.strictObject({ from: portField, to: portField }).default({ from: 20_000, to: 29_999 }),
       host: orUndefined(z.string().min(1).max(253)),
       listenHost: orUndefined(z.string().min(1).max(253)),
+      labels: labelsField.prefault({}),
       heartbeatMs: milliseconds(1_000, 50, 60_000),
       tokens: z.strictObject({ worker: secretField }),
       log: logField,
@@ -109,7 +115,25 @@ function fields(context: ParseContext): z.ZodType<WorkerFile> {
     });
 }
 
-/** @throws BatonError `invalid-argument` with the path of the key */
-export function loadWorkerFile(file: string): WorkerFile {
-  return load(fields, file);
+/**
+ * @param labels `NAME=VALUE` of the command line: beside those of the file, or instead of them
+ * @throws BatonError `invalid-argument` with the path of the key, or `--label`
+ */
+export function loadWorkerFile(file: string, labels: readonly string[] = []): WorkerFile {
+  const settings = load(fields, file);
+  if (labels.length === 0) return settings;
+  const given = Object.fromEntries([
+    ...settings.labels.map(({ name, value }) => [name, value] as const),
+    ...labels.map(parseLabel),
+  ]);
+  return { ...settings, labels: check(labelsField, given, '--label') };
+}
+
+function parseLabel(text: string): readonly [name: string, value: string] {
+  const at = text.indexOf('=');
+  if (at > 0) return [text.slice(0, at), text.slice(at + 1)];
+  throw new BatonError('invalid-argument', `--label: ${JSON.stringify(text.slice(0, 80))} is not a label`, {
+    fields: { path: '--label' },
+    hint: 'write --label NAME=VALUE, for example --label disk=ssd',
+  });
 }

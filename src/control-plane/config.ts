@@ -1,5 +1,6 @@
 /** What a replica needs to know; config/ parses it from a file, the simulator and `baton dev` make it up. */
 import type { ClusterId, ReplicaId } from '../lib/ids.ts';
+import type { PlacementStrategy } from '../core/model/function.ts';
 import type { ArtifactPeers } from '../ports/artifact-peers.ts';
 import type { ArtifactStore } from '../ports/artifact-store.ts';
 import type { Bus } from '../ports/bus.ts';
@@ -29,6 +30,8 @@ export interface ControlPlaneConfig {
   readonly suspicionMs: number;
   readonly leaseMs: number;
   readonly workerHeartbeatMs: number;
+  /** For functions that choose none. */
+  readonly placement: PlacementStrategy;
   readonly trialTimeoutMs: number;
   /** How long a mutation may take before the caller hears which replicas are missing. */
   readonly commitTimeoutMs: number;
@@ -62,6 +65,7 @@ export const controlPlaneDefaults: Omit<ControlPlaneConfig, 'cluster' | 'replica
   suspicionMs: 3_000,
   leaseMs: 3_000,
   workerHeartbeatMs: 1_000,
+  placement: 'least-allocated',
   trialTimeoutMs: 20_000,
   commitTimeoutMs: 5_000,
   snapshotEvery: 10_000,

@@ -109,6 +109,7 @@ export class Leadership {
         decideEveryMs: 250,
         trialTimeoutMs: config.trialTimeoutMs,
         specWaitMs: 2_000,
+        placement: config.placement,
         artifactSources: config.members.map((member) => member.http),
       },
       state.list(),

@@ -26,6 +26,16 @@ export function isLabel(text: string): boolean {
   return LABEL.test(text);
 }
 
+const KEY = /^[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?$/;
+const VALUE = /^[A-Za-z0-9._-]{0,63}$/;
+
+/** The name of a label that workers carry and functions select by, such as `disk` or `example.com/zone`. */
+export const isLabelKey = (text: string): boolean => KEY.test(text);
+export const isLabelValue = (text: string): boolean => VALUE.test(text);
+export const LABEL_KEY_HINT =
+  'use 1 to 63 of letters, digits, ".", "_", "/" and "-", beginning and ending with a letter or digit';
+export const LABEL_VALUE_HINT = 'use up to 63 of letters, digits, ".", "_" and "-"';
+
 /** @throws BatonError `invalid-argument` whose message names the field and says what is allowed. */
 function label(text: string, path: string): string {
   if (!LABEL.test(text)) {

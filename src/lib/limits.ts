@@ -17,6 +17,8 @@ export const limits = {
   artifactBytes: 67_108_864,
   envVars: 256,
   envBytes: 65_536,
+  /** Of a worker, and of a function's selector. */
+  labels: 32,
   sandboxesPerWorker: 4_096,
   workers: 16_384,
   /** Simulated workers in one process. */

@@ -4,7 +4,13 @@ import type { Digest } from '../lib/ids.ts';
 import { fromHex, toHex } from '../lib/hex.ts';
 import { limits } from '../lib/limits.ts';
 import type { Fence, Incarnation } from '../core/model/fence.ts';
-import type { FunctionRecord, FunctionRuntime, FunctionSpec, LoadBalancing } from '../core/model/function.ts';
+import type {
+  FunctionRecord,
+  FunctionRuntime,
+  FunctionSpec,
+  Label,
+  LoadBalancing,
+} from '../core/model/function.ts';
 import type { Endpoint, FunctionOwner, SandboxState, SandboxStatus } from '../core/model/sandbox.ts';
 import type * as wire from './gen/baton/v1/common.ts';
 import { enumeration, fieldsOf, required, WireError } from './wire-error.ts';
@@ -15,6 +21,14 @@ const balancing = enumeration<LoadBalancing>('loadBalancing', {
   'round-robin': 2,
   random: 3,
   'least-loaded': 4,
+});
+/** 0 is what logs of before there was a choice hold. */
+const placements = enumeration<FunctionSpec['placement']>('placement', {
+  default: 0,
+  'least-allocated': 1,
+  'bin-packing': 2,
+  random: 3,
+  'round-robin': 4,
 });
 const states = enumeration<SandboxState>('state', { starting: 1, ready: 2, draining: 3, gone: 4 });
 
@@ -46,12 +60,15 @@ export function specTo(spec: FunctionSpec): wire.FunctionSpec {
     queueTimeoutMs: spec.queueTimeoutMs,
     resources: { cpuMillis: spec.resources.cpuMillis, memoryMib: spec.resources.memoryMiB },
     loadBalancing: balancing.to(spec.loadBalancing) as wire.LoadBalancing,
+    placement: placements.to(spec.placement) as wire.Placement,
+    selector: spec.selector,
   };
 }
 
 export function specFrom(message: wire.FunctionSpec | undefined): FunctionSpec {
   const spec = required(message, 'spec');
   if (spec.env.length > limits.envVars) throw new WireError('malformed', 'spec.env');
+  const selector = labelsFrom(spec.selector, 'spec.selector');
   const scaling = fieldsOf(required(spec.scaling, 'spec.scaling'));
   const resources = required(spec.resources, 'spec.resources');
   return {
@@ -68,7 +85,14 @@ export function specFrom(message: wire.FunctionSpec | undefined): FunctionSpec {
     queueTimeoutMs: spec.queueTimeoutMs,
     resources: { cpuMillis: resources.cpuMillis, memoryMiB: resources.memoryMib },
     loadBalancing: balancing.from(spec.loadBalancing),
+    placement: placements.from(spec.placement),
+    selector,
   };
+}
+
+export function labelsFrom(labels: readonly wire.Label[], what: string): Label[] {
+  if (labels.length > limits.labels) throw new WireError('malformed', what);
+  return labels.map(({ name, value }) => ({ name, value }));
 }
 
 export function recordTo(record: FunctionRecord): wire.FunctionRecord {

@@ -11,6 +11,7 @@ import {
   digestTo,
   fenceFrom,
   incarnationFrom,
+  labelsFrom,
   specFrom,
   specTo,
   statusFrom,
@@ -144,6 +145,7 @@ function heartbeatFrom(message: wire.WorkerHeartbeat): WorkerHeartbeat {
     sinceVersion: message.sinceVersion,
     version: message.version,
     changes: message.changes.map(statusFrom),
+    labels: labelsFrom(message.labels, 'labels'),
   };
 }
 

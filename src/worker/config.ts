@@ -1,5 +1,6 @@
 /** What a worker is made of: its settings and its ports. */
 import type { ClusterId, WorkerId } from '../lib/ids.ts';
+import type { Label } from '../core/model/function.ts';
 import type { WorkerCapacity } from '../core/model/worker-report.ts';
 import type { Bus } from '../ports/bus.ts';
 import type { SandboxRuntime } from '../ports/sandbox-runtime.ts';
@@ -11,11 +12,13 @@ export interface WorkerConfig {
   readonly cluster: ClusterId;
   readonly id: WorkerId;
   readonly capacity: WorkerCapacity;
+  readonly labels: readonly Label[];
   readonly heartbeatMs: number;
   readonly trialLifetimeMs: number;
 }
 
 export const workerDefaults: Omit<WorkerConfig, 'cluster' | 'id' | 'capacity'> = {
+  labels: [],
   heartbeatMs: 1_000,
   trialLifetimeMs: 60_000,
 };

@@ -73,6 +73,7 @@ export class Worker {
         capacity: this.#config.capacity,
         driver: runtime.name,
         isolation: runtime.isolation,
+        labels: this.#config.labels,
         heartbeatMs: this.#config.heartbeatMs,
         trialLifetimeMs: this.#config.trialLifetimeMs,
         fence,

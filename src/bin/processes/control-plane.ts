@@ -66,7 +66,7 @@ export async function runControlPlane(path: string): Promise<void> {
 }
 
 function configOf(file: ControlPlaneFile): ControlPlaneConfig {
-  const { cluster, replica, members, raft, leader } = file;
+  const { cluster, replica, members, raft, leader, placement } = file;
   return {
     ...controlPlaneDefaults,
     cluster,
@@ -77,6 +77,7 @@ function configOf(file: ControlPlaneFile): ControlPlaneConfig {
     probeMs: raft.hints.includes('probe') ? raft.probeMs : 0,
     advisories: raft.hints.includes('advisory'),
     ...leader,
+    placement,
   };
 }
 

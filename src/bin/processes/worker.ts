@@ -22,8 +22,9 @@ import { workerDefaults } from '../../worker/config.ts';
 import { Worker } from '../../worker/worker.ts';
 import { beginProcess } from './lifecycle.ts';
 
-export async function runWorker(path: string): Promise<void> {
-  const file = loadWorkerFile(path);
+/** @param labels `NAME=VALUE`, beside those of the file or instead of them */
+export async function runWorker(path: string, labels: readonly string[]): Promise<void> {
+  const file = loadWorkerFile(path, labels);
   const { logger, onFatal, untilStopped } = beginProcess(file.log.level, {
     component: 'worker',
     id: file.worker,
@@ -41,6 +42,7 @@ export async function runWorker(path: string): Promise<void> {
           cluster: file.cluster,
           id,
           capacity: file.capacity,
+          labels: file.labels,
           heartbeatMs: file.heartbeatMs,
         },
         {

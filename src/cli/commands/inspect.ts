@@ -169,9 +169,15 @@ const workerColumns: readonly Column<api.Worker>[] = [
   { title: 'CPU', value: ({ allocatedCpuMillis, cpuMillis }) => `${allocatedCpuMillis}/${cpuMillis}m` },
   { title: 'MEMORY', value: ({ allocatedMemoryMib, memoryMib }) => `${allocatedMemoryMib}/${memoryMib}Mi` },
   { title: 'DRIVER', value: ({ driver }) => driver },
+  { title: 'LABELS', value: ({ labels }) => labelText(labels), wide: true },
   { title: 'HEARD', value: ({ heardMsAgo }) => `${heardMsAgo} ms ago`, wide: true },
   { title: 'ISOLATION', value: ({ isolation }) => isolation },
 ];
+
+function labelText(labels: Readonly<Record<string, string>>): string {
+  const texts = Object.entries(labels).map(([name, value]) => `${name}=${value}`);
+  return texts.length === 0 ? '-' : texts.sort().join(',');
+}
 
 interface SandboxRow {
   readonly id: string;

@@ -3,6 +3,7 @@
  * reordering of messages end in the same view.
  */
 import type { FunctionUid, SandboxId, WorkerId } from '../../lib/ids.ts';
+import type { Label } from '../model/function.ts';
 import { NO_INCARNATION, orderIncarnation, type Incarnation } from '../model/fence.ts';
 import type { SandboxStatus } from '../model/sandbox.ts';
 import type {
@@ -46,6 +47,7 @@ export class WorkerView {
   cordoned = false;
   driver = '';
   isolation = '';
+  labels: readonly Label[] = [];
   natsServer = '';
   /** Ready and starting by function, from the hello; evidence until the inventory is here. */
   counts: readonly FunctionCounts[] = [];
@@ -104,6 +106,7 @@ export class WorkerView {
     this.cordoned = heartbeat.cordoned;
     this.driver = heartbeat.driver;
     this.isolation = heartbeat.isolation;
+    this.labels = heartbeat.labels;
     this.natsServer = heartbeat.natsServer;
     for (const status of heartbeat.changes) this.#apply(status, changes);
     const gap = heartbeat.sinceVersion > this.#version;

@@ -200,6 +200,7 @@ export class Leader {
       cordoned: node.view.cordoned,
       driver: node.view.driver,
       isolation: node.view.isolation,
+      labels: node.view.labels,
       capacity: node.view.capacity,
       allocated: { ...node.allocated },
       sandboxes: node.placed.size,

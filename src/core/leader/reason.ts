@@ -47,7 +47,7 @@ function obstacleOf(s: LeaderState, node: FunctionNode): string | undefined {
     case 'owner':
       return 'waiting for a data plane to own it';
     case 'room':
-      return `no worker has room for ${obstacle.missing} more`;
+      return `no worker has room for ${obstacle.missing} more (${obstacle.why})`;
     default:
       return obstacle satisfies never;
   }

@@ -10,7 +10,6 @@ import { assert } from '../../lib/assert.ts';
 import type { FunctionUid } from '../../lib/ids.ts';
 import { FunctionScaler } from '../autoscaler/function-scaler.ts';
 import type { FunctionRecord } from '../model/function.ts';
-import { place } from '../placement/placement.ts';
 import { ensureOwner, isOrphaned } from './ownership.ts';
 import { whyOf } from './reason.ts';
 import type { FunctionNode, LeaderState, Placed, WorkerNode } from './state.ts';
@@ -26,6 +25,7 @@ export function putFunction(s: LeaderState, record: FunctionRecord, isNew: boole
       record,
       scaler: new FunctionScaler(record.spec, s.nowMs),
       placed: new Set(),
+      turn: s.placer.newTurn(),
       lastPacedMs: Number.NEGATIVE_INFINITY,
       startFailures: 0,
       startFailure: '',
@@ -140,21 +140,22 @@ function grow(s: LeaderState, node: FunctionNode, wanted: number): void {
       return;
     }
     s.startsLeft--;
-    if (!start(s, node)) {
-      node.obstacle = { kind: 'room', missing: count - n };
-      s.event('no-capacity', node.record.spec.name, `no worker has room for ${count - n} more`);
-      return;
-    }
+    const why = start(s, node);
+    if (why === undefined) continue;
+    const missing = count - n;
+    node.obstacle = { kind: 'room', missing, why };
+    s.event('no-capacity', node.record.spec.name, `no worker has room for ${missing} more (${why})`);
+    return;
   }
   node.lastPacedMs = s.nowMs;
 }
 
-function start(s: LeaderState, node: FunctionNode): boolean {
+/** @returns why it is started nowhere, or undefined */
+function start(s: LeaderState, node: FunctionNode): string | undefined {
   const { record } = node;
   const { spec } = record;
-  const id = place(s.workers.values(), spec.resources);
-  const worker = id === undefined ? undefined : s.workers.get(id);
-  if (worker === undefined) return false;
+  const worker = s.place(spec, node.turn);
+  if (typeof worker === 'string') return worker;
   const sandbox = s.nextSandboxId(spec.name);
   const seq = s.command(worker, {
     kind: 'create',
@@ -166,7 +167,7 @@ function start(s: LeaderState, node: FunctionNode): boolean {
     trial: false,
     artifactSources: s.options.artifactSources,
   });
-  if (seq === 0) return false;
+  if (seq === 0) return `${worker.id} has too many commands waiting`;
   const placed: Placed = {
     id: sandbox,
     uid: record.uid,
@@ -182,7 +183,7 @@ function start(s: LeaderState, node: FunctionNode): boolean {
   };
   s.addCreated(placed, seq);
   s.event('placed', sandbox, `on ${worker.id}`);
-  return true;
+  return undefined;
 }
 
 /** What has not started yet goes first, then from the worker that is fullest. */

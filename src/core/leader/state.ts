@@ -3,6 +3,7 @@
  * builds this again from what they and the data planes say.
  */
 import type { DataPlaneId, FunctionUid, SandboxId, WorkerId } from '../../lib/ids.ts';
+import { prng } from '../../lib/prng.ts';
 import type { FunctionScaler, ScaleDecision } from '../autoscaler/function-scaler.ts';
 import { EndpointWriter } from '../endpoints/endpoint-writer.ts';
 import type { CommandSession } from '../fleet/command-session.ts';
@@ -11,10 +12,11 @@ import type { WorkerCommand } from '../model/command.ts';
 import type { FunctionLoad } from '../model/data-plane-report.ts';
 import { limits } from '../../lib/limits.ts';
 import { NO_FENCE, NO_INCARNATION, type Fence, type Incarnation } from '../model/fence.ts';
-import type { FunctionRecord, FunctionSpec, ResourceSpec } from '../model/function.ts';
+import type { FunctionRecord, FunctionSpec, Label, ResourceSpec } from '../model/function.ts';
 import type { Endpoint } from '../model/sandbox.ts';
 import type { WorkerCapacity } from '../model/worker-report.ts';
-import type { Candidate } from '../placement/placement.ts';
+import { explainNoRoom, type Candidate, type PlacementRequest } from '../placement/filter.ts';
+import { Placer, type Turn } from '../placement/placement.ts';
 import { Claims } from './claims.ts';
 import type { EventKind, LeaderEffect, LeaderOptions, PlacedState } from './types.ts';
 
@@ -70,8 +72,13 @@ export class WorkerNode implements Candidate {
     return this.view.capacity;
   }
 
-  get schedulable(): boolean {
-    return this.heard && this.state === 'alive' && !this.view.cordoned && this.session !== undefined;
+  get labels(): readonly Label[] {
+    return this.view.labels;
+  }
+
+  get availability(): Candidate['availability'] {
+    if (!this.heard || this.state !== 'alive' || this.session === undefined) return 'unreachable';
+    return this.view.cordoned ? 'cordoned' : 'available';
   }
 }
 
@@ -79,6 +86,7 @@ export interface FunctionNode {
   record: FunctionRecord;
   readonly scaler: FunctionScaler;
   readonly placed: Set<Placed>;
+  readonly turn: Turn;
   lastPacedMs: number;
   startFailures: number;
   /** What the last of them said. */
@@ -95,7 +103,7 @@ export interface FunctionNode {
 
 export type Obstacle =
   | { readonly kind: 'backoff' | 'pace' | 'reconciling' | 'owner' }
-  | { readonly kind: 'room'; readonly missing: number };
+  | { readonly kind: 'room'; readonly missing: number; readonly why: string };
 
 export class DataPlaneNode {
   readonly id: DataPlaneId;
@@ -133,6 +141,9 @@ export class LeaderState {
   readonly writer: EndpointWriter;
   readonly workers: Map<WorkerId, WorkerNode> = new Map();
   readonly claims: Claims<WorkerNode> = new Claims();
+  readonly placer: Placer;
+  /** The same workers, as they came: placement goes round. */
+  readonly #roster: WorkerNode[] = [];
   readonly dataPlanes: Map<DataPlaneId, DataPlaneNode> = new Map();
   readonly functions: Map<FunctionUid, FunctionNode> = new Map();
   readonly placed: Map<SandboxId, Placed> = new Map();
@@ -167,6 +178,8 @@ export class LeaderState {
     this.nowMs = nowMs;
     this.busUpSinceMs = busUpSinceMs;
     this.writer = new EndpointWriter(options.fence);
+    const { epoch, term } = options.fence;
+    this.placer = new Placer(prng(`placement ${epoch} ${term}`));
   }
 
   effect(effect: LeaderEffect): void {
@@ -189,6 +202,21 @@ export class LeaderState {
     const seq = worker.session?.submit(command) ?? 0;
     if (seq > 0) this.#commanded.add(worker);
     return seq;
+  }
+
+  addWorker(id: WorkerId): WorkerNode {
+    const node = new WorkerNode(id, this.nowMs);
+    this.workers.set(id, node);
+    this.#roster.push(node);
+    return node;
+  }
+
+  /** @returns the worker, or in one line why there is none */
+  place(spec: FunctionSpec, turn: Turn): WorkerNode | string {
+    const { resources, selector, placement } = spec;
+    const strategy = placement === 'default' ? this.options.placement : placement;
+    const request: PlacementRequest = { resources, selector, strategy };
+    return this.placer.place(this.#roster, request, turn) ?? explainNoRoom(this.#roster, request);
   }
 
   addCreated(placed: Placed, seq: number): void {

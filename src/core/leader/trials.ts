@@ -2,16 +2,14 @@
 import type { FunctionUid, SandboxId } from '../../lib/ids.ts';
 import type { FunctionRecord, FunctionSpec } from '../model/function.ts';
 import type { SandboxStatus } from '../model/sandbox.ts';
-import { place } from '../placement/placement.ts';
 import { ensureOwner } from './ownership.ts';
 import type { LeaderState, Placed } from './state.ts';
 
 export function startTrial(s: LeaderState, trial: number, spec: FunctionSpec): void {
   const fail = (message: string): void =>
     s.effect({ kind: 'trial', trial, result: { ok: false, reason: 'no-capacity', message, log: '' } });
-  const id = place(s.workers.values(), spec.resources);
-  const worker = id === undefined ? undefined : s.workers.get(id);
-  if (worker === undefined) return fail('no worker has room for a trial');
+  const worker = s.place(spec, s.placer.newTurn());
+  if (typeof worker === 'string') return fail(`no worker has room for a trial (${worker})`);
   const sandbox = s.nextSandboxId(spec.name);
   const placed: Placed = {
     id: sandbox,

@@ -7,6 +7,7 @@ import type { DataPlaneId, FunctionName, FunctionUid, SandboxId, WorkerId } from
 import type { EndpointBatch } from '../model/broadcast.ts';
 import type { CommandEnvelope, WorkerNotice } from '../model/command.ts';
 import type { Fence } from '../model/fence.ts';
+import type { Label, PlacementStrategy } from '../model/function.ts';
 import type { WorkerCapacity } from '../model/worker-report.ts';
 
 export interface LeaderOptions {
@@ -25,6 +26,8 @@ export interface LeaderOptions {
   readonly specWaitMs: number;
   /** Base URLs of replicas that hold artifacts. */
   readonly artifactSources: readonly string[];
+  /** For functions that choose none. */
+  readonly placement: PlacementStrategy;
 }
 
 export type TrialResult =
@@ -75,6 +78,7 @@ export interface WorkerRow {
   readonly cordoned: boolean;
   readonly driver: string;
   readonly isolation: string;
+  readonly labels: readonly Label[];
   readonly capacity: WorkerCapacity;
   readonly allocated: WorkerCapacity;
   readonly sandboxes: number;

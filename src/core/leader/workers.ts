@@ -15,7 +15,7 @@ import { WorkerView, type SandboxChange } from '../fleet/worker-view.ts';
 import type { SandboxStatus } from '../model/sandbox.ts';
 import type { WorkerHeartbeat, WorkerReport } from '../model/worker-report.ts';
 import { startFailed } from './scaling.ts';
-import { WorkerNode, type LeaderState, type Placed } from './state.ts';
+import type { LeaderState, Placed, WorkerNode } from './state.ts';
 import { settleTrial } from './trials.ts';
 import { sweepOrphan } from './withdrawal.ts';
 
@@ -23,12 +23,7 @@ const INVENTORY_ASK_MS = 500;
 const SMALL_FLEET = 32;
 
 export function workerNode(s: LeaderState, id: WorkerId): WorkerNode {
-  let node = s.workers.get(id);
-  if (node === undefined) {
-    node = new WorkerNode(id, s.nowMs);
-    s.workers.set(id, node);
-  }
-  return node;
+  return s.workers.get(id) ?? s.addWorker(id);
 }
 
 export function onWorkerReport(s: LeaderState, id: WorkerId, report: WorkerReport): void {

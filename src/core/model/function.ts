@@ -6,6 +6,16 @@ export type FunctionRuntime = 'javascript' | 'program';
 
 export type LoadBalancing = 'two-choices' | 'round-robin' | 'random' | 'least-loaded';
 
+/** Names of what a worker is scored by; least-allocated is balanced too (core/placement). */
+export const PLACEMENT_STRATEGIES = ['least-allocated', 'bin-packing', 'random', 'round-robin'] as const;
+export type PlacementStrategy = (typeof PLACEMENT_STRATEGIES)[number];
+
+/** Of a worker: what it is. In a selector: what a worker must be. */
+export interface Label {
+  readonly name: string;
+  readonly value: string;
+}
+
 export interface EnvVar {
   readonly name: string;
   readonly value: string;
@@ -64,6 +74,10 @@ export interface FunctionSpec {
   readonly queueTimeoutMs: number;
   readonly resources: ResourceSpec;
   readonly loadBalancing: LoadBalancing;
+  /** `default`: as the control plane's configuration says. */
+  readonly placement: PlacementStrategy | 'default';
+  /** Sorted by name; a worker must have them all. */
+  readonly selector: readonly Label[];
 }
 
 export interface FunctionRecord {

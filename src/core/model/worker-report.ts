@@ -5,6 +5,7 @@
  */
 import type { FunctionUid } from '../../lib/ids.ts';
 import type { Fence, Incarnation } from './fence.ts';
+import type { Label } from './function.ts';
 import type { SandboxStatus } from './sandbox.ts';
 
 export interface WorkerCapacity {
@@ -26,6 +27,8 @@ export interface WorkerHeartbeat {
   readonly driver: string;
   /** What isolates a sandbox from its host, for people: "bubblewrap", "none; programs use the host's network". */
   readonly isolation: string;
+  /** What functions select by; sorted by name. */
+  readonly labels: readonly Label[];
   /** Highest fence that this worker has seen (and persisted, before acting under it). */
   readonly fence: Fence;
   /** Last command applied under `fence` and this incarnation; 0 for none. */

@@ -1,6 +1,7 @@
 /** What a worker's brain decides, as data. Effects are carried out in order; nothing overtakes a `persist`. */
 import type { Digest, SandboxId } from '../../lib/ids.ts';
 import type { CreateSandbox } from '../model/command.ts';
+import type { Label } from '../model/function.ts';
 import type { Fence, Incarnation } from '../model/fence.ts';
 import type { SandboxAddress, StartStage } from '../model/sandbox.ts';
 import type { WorkerCapacity, WorkerReport } from '../model/worker-report.ts';
@@ -10,6 +11,7 @@ export interface WorkerCoreOptions {
   readonly capacity: WorkerCapacity;
   readonly driver: string;
   readonly isolation: string;
+  readonly labels: readonly Label[];
   readonly heartbeatMs: number;
   /** A trial that nobody adopted in this time is killed: its leader is gone, or has forgotten it. */
   readonly trialLifetimeMs: number;

@@ -268,7 +268,7 @@ export class WorkerCore {
   }
 
   #heartbeat(sinceVersion: number, version: number, changes: readonly SandboxStatus[]): WorkerHeartbeat {
-    const { incarnation, capacity, driver, isolation } = this.#options;
+    const { incarnation, capacity, driver, isolation, labels } = this.#options;
     return {
       kind: 'heartbeat',
       incarnation,
@@ -278,6 +278,7 @@ export class WorkerCore {
       cordoned: this.#cordoned,
       driver,
       isolation,
+      labels,
       fence: this.#fence,
       lastCommand: this.#lastCommand,
       sinceVersion,

@@ -51,6 +51,8 @@ const spec: FunctionSpec = {
   queueTimeoutMs: 10_000,
   resources: { cpuMillis: 100, memoryMiB: 128 },
   loadBalancing: 'two-choices',
+  placement: 'default',
+  selector: [],
 };
 
 const program: FunctionSpec = {

@@ -51,6 +51,7 @@ export class LeaderProcess implements LeaderMember {
         trialTimeoutMs: 2_000,
         specWaitMs: 2_000,
         artifactSources: [],
+        placement: 'least-allocated',
       },
       registry.list(),
       registry.index,

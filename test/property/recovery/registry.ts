@@ -73,6 +73,8 @@ export class Registry {
       queueTimeoutMs: 4_000,
       resources: { cpuMillis: 100, memoryMiB: 64 },
       loadBalancing: 'two-choices',
+      placement: 'default',
+      selector: [],
     };
   }
 

@@ -44,6 +44,7 @@ export class WorkerProcess implements WorkerMember {
         capacity: { cpuMillis: 100_000, memoryMiB: 100_000, sandboxes: 64 },
         driver: 'model',
         isolation: '',
+        labels: [],
         heartbeatMs: 1_000,
         trialLifetimeMs: TRIAL_LIFETIME_MS,
         fence: file.fence,

@@ -56,6 +56,15 @@ describe('a control plane’s file', () => {
     expect(Object.isFrozen(loaded.members[0])).toBe(true);
   });
 
+  it('says where functions start that choose nothing', () => {
+    expect(loadControlPlaneFile(file(controlPlane)).placement).toBe('least-allocated');
+    const packing = { ...controlPlane, placement: 'bin-packing' };
+    expect(loadControlPlaneFile(file(packing)).placement).toBe('bin-packing');
+    expect(() => loadControlPlaneFile(file({ ...packing, placement: 'tetris' }))).toThrow(
+      'placement: not an allowed value',
+    );
+  });
+
   it.each([
     ['an unknown key', { ...controlPlane, colour: 'red' }, 'colour: unknown key'],
     ['a missing key', { ...controlPlane, members: undefined }, 'members: missing'],
@@ -131,6 +140,17 @@ describe('a data plane’s file', () => {
 });
 
 describe('a worker’s file', () => {
+  it('has labels, and the command line has others or more', () => {
+    const labelled = file({ ...worker, labels: { zone: 'a', disk: 'hdd' } });
+    expect(loadWorkerFile(labelled, ['disk=ssd', 'gpu=']).labels).toEqual([
+      { name: 'disk', value: 'ssd' },
+      { name: 'gpu', value: '' },
+      { name: 'zone', value: 'a' },
+    ]);
+    expect(() => loadWorkerFile(labelled, ['disk'])).toThrow('--label: "disk" is not a label');
+    expect(() => loadWorkerFile(labelled, ['disk=a b'])).toThrow('--label: disk: not the value of a label');
+  });
+
   it('takes this machine for its capacity', () => {
     const { capacity, runtime, stemCells } = loadWorkerFile(file(worker));
     expect([runtime, stemCells]).toEqual(['process', 2]);
@@ -150,6 +170,8 @@ describe('a worker’s file', () => {
     [{ ports: { from: 30_000, to: 20_000 } }, 'ports: not a range of ports'],
     [{ capacity: { sandboxes: 1_000_000 } }, 'capacity.sandboxes'],
     [{ listenHost: '10.0.0.7' }, 'listenHost: only with host'],
+    [{ labels: { '-disk': 'ssd' } }, 'labels.-disk'],
+    [{ labels: { disk: 'a b' } }, 'labels.disk: not the value of a label'],
   ])('refuses %j', (keys, message) => {
     expect(() => loadWorkerFile(file({ ...worker, ...keys }))).toThrow(message);
   });

@@ -61,6 +61,8 @@ export function record(options: RecordOptions = {}): FunctionRecord {
       queueTimeoutMs: options.queueTimeoutMs ?? 10_000,
       resources: { cpuMillis: 100, memoryMiB: 128 },
       loadBalancing: options.balancing ?? 'two-choices',
+      placement: 'default',
+      selector: [],
     },
   };
 }

@@ -41,6 +41,7 @@ export function heartbeat(
     cordoned: false,
     driver: 'simulated',
     isolation: 'none',
+    labels: [],
     fence: { epoch: 1, term: 1 },
     lastCommand: 0,
     sinceVersion,

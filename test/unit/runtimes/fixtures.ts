@@ -74,6 +74,8 @@ export const BASE_SPEC: FunctionSpec = {
   queueTimeoutMs: 30_000,
   resources: { cpuMillis: 100, memoryMiB: 128 },
   loadBalancing: 'two-choices',
+  placement: 'default',
+  selector: [],
 };
 
 export function startRequest(id: string, spec: Partial<FunctionSpec> = {}, artifactDir = ''): StartRequest {

@@ -94,6 +94,8 @@ const spec: Arbitrary<FunctionSpec> = fc.record({
   queueTimeoutMs: uint32,
   resources: fc.record({ cpuMillis: uint32, memoryMiB: uint32 }),
   loadBalancing: fc.constantFrom('two-choices', 'round-robin', 'random', 'least-loaded'),
+  placement: fc.constantFrom('default', 'least-allocated', 'bin-packing', 'random', 'round-robin'),
+  selector: few(fc.record({ name: text, value: text })),
 });
 
 const record: Arbitrary<FunctionRecord> = fc.record({ uid, generation: uint64, specIndex: uint64, spec });
@@ -255,6 +257,7 @@ const heartbeat: Arbitrary<WorkerHeartbeat> = fc.record({
   cordoned: bool,
   driver: text,
   isolation: text,
+  labels: few(fc.record({ name: text, value: text })),
   fence,
   lastCommand: uint64,
   sinceVersion: uint64,

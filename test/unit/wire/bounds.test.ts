@@ -86,6 +86,7 @@ describe('statuses', () => {
         cordoned: false,
         driver: '',
         isolation: '',
+        labels: [],
         fence: FENCE,
         lastCommand: 0,
         sinceVersion: 0,

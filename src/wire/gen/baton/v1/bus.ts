@@ -6,7 +6,16 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
-import { Endpoint, Fence, FunctionOwner, FunctionRecord, FunctionSpec, Incarnation, SandboxStatus } from "./common.ts";
+import {
+  Endpoint,
+  Fence,
+  FunctionOwner,
+  FunctionRecord,
+  FunctionSpec,
+  Incarnation,
+  Label,
+  SandboxStatus,
+} from "./common.ts";
 
 export const protobufPackage = "baton.v1";
 
@@ -129,6 +138,7 @@ export interface WorkerHeartbeat {
   readonly sinceVersion: number;
   readonly version: number;
   readonly changes: readonly SandboxStatus[];
+  readonly labels: readonly Label[];
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -1315,6 +1325,7 @@ function createBaseWorkerHeartbeat(): WorkerHeartbeat {
     sinceVersion: 0,
     version: 0,
     changes: [],
+    labels: [],
     _unknownFields: {},
   };
 }
@@ -1356,6 +1367,9 @@ export const WorkerHeartbeat: MessageFns<WorkerHeartbeat> = {
     }
     for (const v of message.changes) {
       SandboxStatus.encode(v!, writer.uint32(98).fork()).join();
+    }
+    for (const v of message.labels) {
+      Label.encode(v!, writer.uint32(106).fork()).join();
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -1475,6 +1489,14 @@ export const WorkerHeartbeat: MessageFns<WorkerHeartbeat> = {
             }
 
             message.changes.push(SandboxStatus.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.labels.push(Label.decode(reader, reader.uint32()));
             continue;
           }
         }

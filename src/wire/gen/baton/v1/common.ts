@@ -42,6 +42,27 @@ export namespace LoadBalancing {
   export type UNRECOGNIZED = typeof LoadBalancing.UNRECOGNIZED;
 }
 
+/** Unspecified: as the cluster is configured. */
+export const Placement = {
+  UNSPECIFIED: 0,
+  LEAST_ALLOCATED: 1,
+  BIN_PACKING: 2,
+  RANDOM: 3,
+  ROUND_ROBIN: 4,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type Placement = typeof Placement[keyof typeof Placement];
+
+export namespace Placement {
+  export type UNSPECIFIED = typeof Placement.UNSPECIFIED;
+  export type LEAST_ALLOCATED = typeof Placement.LEAST_ALLOCATED;
+  export type BIN_PACKING = typeof Placement.BIN_PACKING;
+  export type RANDOM = typeof Placement.RANDOM;
+  export type ROUND_ROBIN = typeof Placement.ROUND_ROBIN;
+  export type UNRECOGNIZED = typeof Placement.UNRECOGNIZED;
+}
+
 export const SandboxState = { UNSPECIFIED: 0, STARTING: 1, READY: 2, DRAINING: 3, GONE: 4, UNRECOGNIZED: -1 } as const;
 
 export type SandboxState = typeof SandboxState[keyof typeof SandboxState];
@@ -97,6 +118,12 @@ export interface ResourceSpec {
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
+export interface Label {
+  readonly name: string;
+  readonly value: string;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
+}
+
 export interface FunctionSpec {
   readonly name: string;
   readonly runtime: Runtime;
@@ -112,6 +139,8 @@ export interface FunctionSpec {
   readonly queueTimeoutMs: number;
   readonly resources: ResourceSpec | undefined;
   readonly loadBalancing: LoadBalancing;
+  readonly placement: Placement;
+  readonly selector: readonly Label[];
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -675,6 +704,79 @@ export const ResourceSpec: MessageFns<ResourceSpec> = {
   },
 };
 
+function createBaseLabel(): Label {
+  return { name: "", value: "", _unknownFields: {} };
+}
+
+export const Label: MessageFns<Label> = {
+  encode(message: Label, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Label {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLabel() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        const buf = reader.skip(tag & 7);
+
+        const list = message._unknownFields![tag];
+
+        if (list === undefined) {
+          message._unknownFields![tag] = [buf];
+        } else {
+          list.push(buf);
+        }
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseFunctionSpec(): FunctionSpec {
   return {
     name: "",
@@ -690,6 +792,8 @@ function createBaseFunctionSpec(): FunctionSpec {
     queueTimeoutMs: 0,
     resources: undefined,
     loadBalancing: 0,
+    placement: 0,
+    selector: [],
     _unknownFields: {},
   };
 }
@@ -734,6 +838,12 @@ export const FunctionSpec: MessageFns<FunctionSpec> = {
     }
     if (message.loadBalancing !== 0) {
       writer.uint32(104).int32(message.loadBalancing);
+    }
+    if (message.placement !== 0) {
+      writer.uint32(112).int32(message.placement);
+    }
+    for (const v of message.selector) {
+      Label.encode(v!, writer.uint32(122).fork()).join();
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -861,6 +971,22 @@ export const FunctionSpec: MessageFns<FunctionSpec> = {
             }
 
             message.loadBalancing = reader.int32() as any;
+            continue;
+          }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.placement = reader.int32() as any;
+            continue;
+          }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.selector.push(Label.decode(reader, reader.uint32()));
             continue;
           }
         }

@@ -123,10 +123,18 @@ export interface FunctionDocument {
   readonly queueTimeoutMs?: number | undefined;
   readonly resources: Resources | undefined;
   readonly loadBalancing?: string | undefined;
+  readonly placement?: string | undefined;
+  readonly selector: { [key: string]: string };
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface FunctionDocument_EnvEntry {
+  readonly key: string;
+  readonly value: string;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
+}
+
+export interface FunctionDocument_SelectorEntry {
   readonly key: string;
   readonly value: string;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
@@ -220,6 +228,13 @@ export interface Worker {
   readonly allocatedCpuMillis: number;
   readonly allocatedMemoryMib: number;
   readonly heardMsAgo: number;
+  readonly labels: { [key: string]: string };
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
+}
+
+export interface Worker_LabelsEntry {
+  readonly key: string;
+  readonly value: string;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -1133,6 +1148,8 @@ function createBaseFunctionDocument(): FunctionDocument {
     queueTimeoutMs: undefined,
     resources: undefined,
     loadBalancing: undefined,
+    placement: undefined,
+    selector: {},
     _unknownFields: {},
   };
 }
@@ -1217,6 +1234,12 @@ export const FunctionDocument: MessageFns<FunctionDocument> = {
     if (message.loadBalancing !== undefined) {
       writer.uint32(210).string(message.loadBalancing);
     }
+    if (message.placement !== undefined) {
+      writer.uint32(218).string(message.placement);
+    }
+    globalThis.Object.entries(message.selector).forEach(([key, value]: [string, string]) => {
+      FunctionDocument_SelectorEntry.encode({ key: key as any, value }, writer.uint32(226).fork()).join();
+    });
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
         const tag = parseInt(key, 10);
@@ -1452,6 +1475,25 @@ export const FunctionDocument: MessageFns<FunctionDocument> = {
             message.loadBalancing = reader.string();
             continue;
           }
+          case 27: {
+            if (tag !== 218) {
+              break;
+            }
+
+            message.placement = reader.string();
+            continue;
+          }
+          case 28: {
+            if (tag !== 226) {
+              break;
+            }
+
+            const entry28 = FunctionDocument_SelectorEntry.decode(reader, reader.uint32());
+            if (entry28.value !== undefined) {
+              message.selector[entry28.key] = entry28.value;
+            }
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1506,6 +1548,79 @@ export const FunctionDocument_EnvEntry: MessageFns<FunctionDocument_EnvEntry> = 
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseFunctionDocument_EnvEntry() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        const buf = reader.skip(tag & 7);
+
+        const list = message._unknownFields![tag];
+
+        if (list === undefined) {
+          message._unknownFields![tag] = [buf];
+        } else {
+          list.push(buf);
+        }
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseFunctionDocument_SelectorEntry(): FunctionDocument_SelectorEntry {
+  return { key: "", value: "", _unknownFields: {} };
+}
+
+export const FunctionDocument_SelectorEntry: MessageFns<FunctionDocument_SelectorEntry> = {
+  encode(message: FunctionDocument_SelectorEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FunctionDocument_SelectorEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFunctionDocument_SelectorEntry() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -2371,6 +2486,7 @@ function createBaseWorker(): Worker {
     allocatedCpuMillis: 0,
     allocatedMemoryMib: 0,
     heardMsAgo: 0,
+    labels: {},
     _unknownFields: {},
   };
 }
@@ -2413,6 +2529,9 @@ export const Worker: MessageFns<Worker> = {
     if (message.heardMsAgo !== 0) {
       writer.uint32(97).double(message.heardMsAgo);
     }
+    globalThis.Object.entries(message.labels).forEach(([key, value]: [string, string]) => {
+      Worker_LabelsEntry.encode({ key: key as any, value }, writer.uint32(106).fork()).join();
+    });
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
         const tag = parseInt(key, 10);
@@ -2531,6 +2650,90 @@ export const Worker: MessageFns<Worker> = {
             }
 
             message.heardMsAgo = reader.double();
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            const entry13 = Worker_LabelsEntry.decode(reader, reader.uint32());
+            if (entry13.value !== undefined) {
+              message.labels[entry13.key] = entry13.value;
+            }
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        const buf = reader.skip(tag & 7);
+
+        const list = message._unknownFields![tag];
+
+        if (list === undefined) {
+          message._unknownFields![tag] = [buf];
+        } else {
+          list.push(buf);
+        }
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseWorker_LabelsEntry(): Worker_LabelsEntry {
+  return { key: "", value: "", _unknownFields: {} };
+}
+
+export const Worker_LabelsEntry: MessageFns<Worker_LabelsEntry> = {
+  encode(message: Worker_LabelsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Worker_LabelsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWorker_LabelsEntry() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
             continue;
           }
         }
