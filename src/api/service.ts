@@ -284,6 +284,7 @@ export class ApiService {
       driver: row.driver,
       isolation: row.isolation,
       labels: Object.fromEntries(row.labels.map(({ name, value }) => [name, value])),
+      artifacts: row.artifacts,
       sandboxes: row.sandboxes,
       cpuMillis: row.capacity.cpuMillis,
       memoryMib: row.capacity.memoryMiB,

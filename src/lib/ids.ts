@@ -60,6 +60,8 @@ export const functionName = (text: string, path = 'name'): FunctionName => label
 export const sandboxId = (text: string, path = 'sandbox'): SandboxId => label(text, path) as SandboxId;
 export const functionUid = (index: number): FunctionUid => index as FunctionUid;
 
+export const isDigest = (text: string): text is Digest => DIGEST.test(text);
+
 export function digest(text: string, path = 'digest'): Digest {
   if (!DIGEST.test(text)) {
     throw new BatonError('invalid-argument', `${path}: not a SHA-256 digest`, {

@@ -20,6 +20,8 @@ export const limits = {
   /** Of a worker, and of a function's selector. */
   labels: 32,
   sandboxesPerWorker: 4_096,
+  /** Unpacked artifacts that one worker reports: those used last. */
+  artifactsPerWorker: 128,
   workers: 16_384,
   /** Simulated workers in one process. */
   fleet: 8_192,

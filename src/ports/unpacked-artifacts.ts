@@ -2,6 +2,8 @@
 import type { Digest } from '../lib/ids.ts';
 
 export interface UnpackedArtifacts {
+  /** What is here unpacked, last unpacked last. */
+  held(): readonly Digest[];
   /**
    * The directory with the artifact's files; concurrent calls for one digest share the work.
    * @param sources base URLs of replicas, tried in turn

@@ -29,6 +29,7 @@ const placements = enumeration<FunctionSpec['placement']>('placement', {
   'bin-packing': 2,
   random: 3,
   'round-robin': 4,
+  'artifact-locality': 5,
 });
 const states = enumeration<SandboxState>('state', { starting: 1, ready: 2, draining: 3, gone: 4 });
 

@@ -1,5 +1,5 @@
 /** Between the leader and workers: commands, notices, reports, log queries. */
-import { functionUid, sandboxId } from '../lib/ids.ts';
+import { functionUid, sandboxId, type Digest } from '../lib/ids.ts';
 import { limits } from '../lib/limits.ts';
 import type { CommandEnvelope, WorkerCommand, WorkerNotice } from '../core/model/command.ts';
 import type { LogQuery, LogReply } from '../core/model/query.ts';
@@ -121,7 +121,14 @@ function heartbeatTo(heartbeat: WorkerHeartbeat): wire.WorkerHeartbeat {
     ...heartbeat,
     capacity: { cpuMillis, memoryMib: memoryMiB, sandboxes },
     changes: heartbeat.changes.map(statusTo),
+    artifactsAdded: heartbeat.artifactsAdded.map(digestTo),
+    artifactsRemoved: heartbeat.artifactsRemoved.map(digestTo),
   };
+}
+
+function artifactsFrom(digests: readonly Uint8Array[]): Digest[] {
+  if (digests.length > limits.artifactsPerWorker) throw new WireError('malformed', 'artifacts');
+  return digests.map(digestFrom);
 }
 
 function heartbeatFrom(message: wire.WorkerHeartbeat): WorkerHeartbeat {
@@ -146,6 +153,8 @@ function heartbeatFrom(message: wire.WorkerHeartbeat): WorkerHeartbeat {
     version: message.version,
     changes: message.changes.map(statusFrom),
     labels: labelsFrom(message.labels, 'labels'),
+    artifactsAdded: artifactsFrom(message.artifactsAdded),
+    artifactsRemoved: artifactsFrom(message.artifactsRemoved),
   };
 }
 
@@ -157,12 +166,23 @@ export function encodeWorkerReport(report: WorkerReport): Uint8Array {
       return pack(wire.WorkerReport, {
         report: {
           $case: 'hello',
-          value: { heartbeat: heartbeatTo(report.heartbeat), counts: report.counts },
+          value: {
+            heartbeat: heartbeatTo(report.heartbeat),
+            counts: report.counts,
+            artifacts: report.artifacts.map(digestTo),
+          },
         },
       });
     case 'inventory':
       return pack(wire.WorkerReport, {
-        report: { $case: 'inventory', value: { ...report, sandboxes: report.sandboxes.map(statusTo) } },
+        report: {
+          $case: 'inventory',
+          value: {
+            ...report,
+            sandboxes: report.sandboxes.map(statusTo),
+            artifacts: report.artifacts.map(digestTo),
+          },
+        },
       });
     default:
       return unreachable(report, 'worker report');
@@ -178,6 +198,7 @@ function inventoryFrom(message: wire.WorkerInventory): WorkerInventory {
     part: message.part,
     parts: message.parts,
     sandboxes: message.sandboxes.map(statusFrom),
+    artifacts: artifactsFrom(message.artifacts),
   };
 }
 
@@ -197,6 +218,7 @@ export function decodeWorkerReport(bytes: Uint8Array): WorkerReport {
             starting,
             ready,
           })),
+          artifacts: artifactsFrom(report.value.artifacts),
         };
       case 'inventory':
         return inventoryFrom(report.value);

@@ -78,6 +78,7 @@ export class Worker {
         trialLifetimeMs: this.#config.trialLifetimeMs,
         fence,
         cordoned,
+        artifacts: runtime.needsArtifacts ? this.#ports.artifacts.held() : [],
       },
       splitStatuses,
     );
@@ -273,6 +274,7 @@ export class Worker {
       const artifactDir = runtime.needsArtifacts
         ? await artifacts.ensure(spec.artifact, create.artifactSources)
         : '';
+      if (runtime.needsArtifacts) core.onArtifact(spec.artifact);
       if (!core.isWanted(sandbox) || this.#stopped)
         return this.#gone(sandbox, 'killed before it started', '');
       const artifactStage: StartStage = {

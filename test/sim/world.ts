@@ -350,7 +350,11 @@ export class World {
             closeAll: () => Promise.resolve(),
           },
         }),
-        artifacts: { ensure: () => Promise.resolve(''), forget: () => Promise.resolve() },
+        artifacts: {
+          held: () => [],
+          ensure: () => Promise.resolve(''),
+          forget: () => Promise.resolve(),
+        },
         state: {
           load: () => Promise.resolve(entry.state),
           save: (state) =>

@@ -2,14 +2,14 @@
  * A worker's artifacts: fetched from any replica, verified by digest, unpacked beside, renamed when complete. A cache: what
  * is lost is fetched again.
  */
-import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { access, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { extract } from 'tar';
 import { BatonError } from '../../lib/errors.ts';
-import type { Digest } from '../../lib/ids.ts';
+import { isDigest, type Digest } from '../../lib/ids.ts';
 import type { ArtifactSource } from '../../ports/artifact-peers.ts';
 import type { ArtifactStore } from '../../ports/artifact-store.ts';
 import type { UnpackedArtifacts } from '../../ports/unpacked-artifacts.ts';
@@ -31,6 +31,14 @@ export class ArtifactCache implements UnpackedArtifacts {
     mkdirSync(directory, { recursive: true });
     for (const name of readdirSync(directory))
       if (name.startsWith('unpacking-')) rmSync(join(directory, name), { recursive: true, force: true });
+  }
+
+  held(): readonly Digest[] {
+    return readdirSync(this.#directory)
+      .filter(isDigest)
+      .map((digest) => ({ digest, unpackedMs: statSync(join(this.#directory, digest)).mtimeMs }))
+      .sort((a, b) => a.unpackedMs - b.unpackedMs)
+      .map(({ digest }) => digest);
   }
 
   ensure(digest: Digest, sources: readonly string[]): Promise<string> {

@@ -170,6 +170,7 @@ const workerColumns: readonly Column<api.Worker>[] = [
   { title: 'MEMORY', value: ({ allocatedMemoryMib, memoryMib }) => `${allocatedMemoryMib}/${memoryMib}Mi` },
   { title: 'DRIVER', value: ({ driver }) => driver },
   { title: 'LABELS', value: ({ labels }) => labelText(labels), wide: true },
+  { title: 'ARTIFACTS', value: ({ artifacts }) => artifacts, wide: true },
   { title: 'HEARD', value: ({ heardMsAgo }) => `${heardMsAgo} ms ago`, wide: true },
   { title: 'ISOLATION', value: ({ isolation }) => isolation },
 ];

@@ -2,7 +2,7 @@
  * One worker as it last reported itself. Reports merge by version (model/worker-report.ts), so loss, duplication and
  * reordering of messages end in the same view.
  */
-import type { FunctionUid, SandboxId, WorkerId } from '../../lib/ids.ts';
+import type { Digest, FunctionUid, SandboxId, WorkerId } from '../../lib/ids.ts';
 import type { Label } from '../model/function.ts';
 import { NO_INCARNATION, orderIncarnation, type Incarnation } from '../model/fence.ts';
 import type { SandboxStatus } from '../model/sandbox.ts';
@@ -14,6 +14,7 @@ import type {
   WorkerReport,
 } from '../model/worker-report.ts';
 
+const NO_ARTIFACTS: ReadonlySet<Digest> = new Set();
 const NO_CAPACITY: WorkerCapacity = { cpuMillis: 0, memoryMiB: 0, sandboxes: 0 };
 
 /** `before` undefined: new here. `after` undefined: the worker does not have it (any more). */
@@ -53,6 +54,10 @@ export class WorkerView {
   counts: readonly FunctionCounts[] = [];
   readonly sandboxes: Map<SandboxId, SandboxStatus> = new Map();
   hasInventory = false;
+  /** Held unpacked; another set when they change. */
+  artifacts: ReadonlySet<Digest> = NO_ARTIFACTS;
+  /** Where the worker's truth stood when they were so. */
+  #artifactsVersion = 0;
   /** Everything up to this version was seen. */
   #version = 0;
   /** Reported gone beyond the version: nothing older may bring it back. Bounded by the versions still in flight. */
@@ -80,6 +85,7 @@ export class WorkerView {
     switch (report.kind) {
       case 'hello':
         this.counts = report.counts;
+        this.#holds(report.heartbeat.version, report.artifacts);
         return this.#heartbeat(report.heartbeat, changes, restarted);
       case 'heartbeat':
         return this.#heartbeat(report, changes, restarted);
@@ -98,6 +104,8 @@ export class WorkerView {
     this.#partial = undefined;
     this.counts = [];
     this.hasInventory = false;
+    this.artifacts = NO_ARTIFACTS;
+    this.#artifactsVersion = 0;
     this.incarnation = incarnation;
   }
 
@@ -110,15 +118,35 @@ export class WorkerView {
     this.natsServer = heartbeat.natsServer;
     for (const status of heartbeat.changes) this.#apply(status, changes);
     const gap = heartbeat.sinceVersion > this.#version;
-    if (!gap) this.#version = Math.max(this.#version, heartbeat.version);
+    if (!gap) {
+      this.#version = Math.max(this.#version, heartbeat.version);
+      this.#artifactsChanged(heartbeat);
+    }
     // A worker that never ran anything has nothing to inventory.
     if (heartbeat.version === 0) this.hasInventory = true;
     const needInventory = gap || !this.hasInventory;
     return { changes, needInventory, refused: undefined, restarted, inventoried: heartbeat.version === 0 };
   }
 
+  #holds(version: number, artifacts: readonly Digest[]): void {
+    if (version < this.#artifactsVersion) return;
+    this.#artifactsVersion = version;
+    this.artifacts = artifacts.length === 0 ? NO_ARTIFACTS : new Set(artifacts);
+  }
+
+  /** What changed since a version that this view has seen; behind a gap only the whole helps, and it comes. */
+  #artifactsChanged({ version, artifactsAdded, artifactsRemoved }: WorkerHeartbeat): void {
+    if (artifactsAdded.length + artifactsRemoved.length === 0 || version <= this.#artifactsVersion) return;
+    const removed = new Set(artifactsRemoved);
+    this.#holds(
+      version,
+      [...this.artifacts, ...artifactsAdded].filter((digest) => !removed.has(digest)),
+    );
+  }
+
   #inventory(report: WorkerInventory, changes: SandboxChange[], restarted: boolean): MergeResult {
     for (const status of report.sandboxes) this.#apply(status, changes);
+    if (report.part === 0) this.#holds(report.version, report.artifacts);
     let partial = this.#partial;
     if (partial === undefined || report.version > partial.version) {
       partial = { version: report.version, parts: report.parts, got: new Set(), ids: new Set() };

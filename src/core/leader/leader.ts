@@ -201,6 +201,7 @@ export class Leader {
       driver: node.view.driver,
       isolation: node.view.isolation,
       labels: node.view.labels,
+      artifacts: node.view.artifacts.size,
       capacity: node.view.capacity,
       allocated: { ...node.allocated },
       sandboxes: node.placed.size,

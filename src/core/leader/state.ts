@@ -18,6 +18,7 @@ import type { WorkerCapacity } from '../model/worker-report.ts';
 import { explainNoRoom, type Candidate, type PlacementRequest } from '../placement/filter.ts';
 import { Placer, type Turn } from '../placement/placement.ts';
 import { Claims } from './claims.ts';
+import { Holders } from './holders.ts';
 import type { EventKind, LeaderEffect, LeaderOptions, PlacedState } from './types.ts';
 
 /** A sandbox that the leader counts on, or is getting rid of. */
@@ -141,6 +142,7 @@ export class LeaderState {
   readonly writer: EndpointWriter;
   readonly workers: Map<WorkerId, WorkerNode> = new Map();
   readonly claims: Claims<WorkerNode> = new Claims();
+  readonly holders: Holders<WorkerNode> = new Holders();
   readonly placer: Placer;
   /** The same workers, as they came: placement goes round. */
   readonly #roster: WorkerNode[] = [];
@@ -216,7 +218,8 @@ export class LeaderState {
     const { resources, selector, placement } = spec;
     const strategy = placement === 'default' ? this.options.placement : placement;
     const request: PlacementRequest = { resources, selector, strategy };
-    return this.placer.place(this.#roster, request, turn) ?? explainNoRoom(this.#roster, request);
+    const holders = this.holders.of(spec.artifact);
+    return this.placer.place(this.#roster, request, turn, holders) ?? explainNoRoom(this.#roster, request);
   }
 
   addCreated(placed: Placed, seq: number): void {

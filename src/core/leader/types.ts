@@ -79,6 +79,8 @@ export interface WorkerRow {
   readonly driver: string;
   readonly isolation: string;
   readonly labels: readonly Label[];
+  /** Held unpacked, as far as it reports them. */
+  readonly artifacts: number;
   readonly capacity: WorkerCapacity;
   readonly allocated: WorkerCapacity;
   readonly sandboxes: number;

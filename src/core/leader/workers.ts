@@ -40,6 +40,7 @@ export function onWorkerReport(s: LeaderState, id: WorkerId, report: WorkerRepor
   if (result.restarted || incarnationBefore === NO_INCARNATION) openSession(s, node);
   heard(s, node);
   s.claims.update(node);
+  s.holders.update(node);
   if (heartbeat !== undefined) acknowledge(s, node, heartbeat);
   if (result.restarted) forgetPending(s, node);
   for (const change of result.changes) applyChange(s, node, change);
@@ -315,5 +316,6 @@ function bury(s: LeaderState, node: WorkerNode, why: string): void {
   // If it comes back, in this life or another, it is asked for everything.
   node.view = new WorkerView(node.id);
   s.claims.update(node);
+  s.holders.update(node);
   s.nextDecideMs = s.nowMs;
 }

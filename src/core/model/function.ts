@@ -7,7 +7,13 @@ export type FunctionRuntime = 'javascript' | 'program';
 export type LoadBalancing = 'two-choices' | 'round-robin' | 'random' | 'least-loaded';
 
 /** Names of what a worker is scored by; least-allocated is balanced too (core/placement). */
-export const PLACEMENT_STRATEGIES = ['least-allocated', 'bin-packing', 'random', 'round-robin'] as const;
+export const PLACEMENT_STRATEGIES = [
+  'least-allocated',
+  'bin-packing',
+  'random',
+  'round-robin',
+  'artifact-locality',
+] as const;
 export type PlacementStrategy = (typeof PLACEMENT_STRATEGIES)[number];
 
 /** Of a worker: what it is. In a selector: what a worker must be. */

@@ -3,7 +3,7 @@
  * duplication of these messages merges to the same view: the highest version of a sandbox wins, and an inventory removes
  * what it lacks only where that is not newer than the inventory.
  */
-import type { FunctionUid } from '../../lib/ids.ts';
+import type { Digest, FunctionUid } from '../../lib/ids.ts';
 import type { Fence, Incarnation } from './fence.ts';
 import type { Label } from './function.ts';
 import type { SandboxStatus } from './sandbox.ts';
@@ -37,6 +37,9 @@ export interface WorkerHeartbeat {
   readonly sinceVersion: number;
   readonly version: number;
   readonly changes: readonly SandboxStatus[];
+  /** Artifacts that it holds unpacked, came and gone in the same versions; no digest is in both. */
+  readonly artifactsAdded: readonly Digest[];
+  readonly artifactsRemoved: readonly Digest[];
 }
 
 export interface FunctionCounts {
@@ -51,6 +54,8 @@ export interface WorkerHello {
   readonly kind: 'hello';
   readonly heartbeat: WorkerHeartbeat;
   readonly counts: readonly FunctionCounts[];
+  /** All that it holds unpacked, as far as it reports them. */
+  readonly artifacts: readonly Digest[];
 }
 
 /** One part of the worker's full truth as of `version`. */
@@ -61,6 +66,8 @@ export interface WorkerInventory {
   readonly part: number;
   readonly parts: number;
   readonly sandboxes: readonly SandboxStatus[];
+  /** All of them, in the first part. */
+  readonly artifacts: readonly Digest[];
 }
 
 export type WorkerReport = WorkerHeartbeat | WorkerHello | WorkerInventory;

@@ -48,13 +48,18 @@ const cpuShare = ({ allocated, capacity }: Candidate, request: ResourceSpec): nu
 const memoryShare = ({ allocated, capacity }: Candidate, request: ResourceSpec): number =>
   share(allocated.memoryMiB + request.memoryMiB, capacity.memoryMiB);
 
-const spread = (candidate: Candidate, request: ResourceSpec): number =>
+const emptyAndEven = (candidate: Candidate, request: ResourceSpec): number =>
   leastAllocated(candidate, request) + balancedAllocation(candidate, request);
+
+interface Cursor {
+  at: number;
+}
 
 export class Placer {
   readonly #random: Prng;
-  /** Successive searches of a large fleet begin where the last one ended. */
-  #from = 0;
+  /** Successive searches of many workers begin where the last one ended. */
+  readonly #anywhere: Cursor = { at: 0 };
+  readonly #holding: Cursor = { at: 0 };
 
   constructor(random: Prng) {
     this.#random = random;
@@ -65,15 +70,23 @@ export class Placer {
     return { next: this.#random.uint32() };
   }
 
-  /** @param workers in an order that only grows at its end @returns undefined when it fits nowhere */
-  place<T extends Candidate>(workers: readonly T[], request: PlacementRequest, turn: Turn): T | undefined {
+  /**
+   * @param workers in an order that only grows at its end
+   * @param holders those among them that hold the artifact already
+   * @returns undefined when it fits nowhere
+   */
+  place<T extends Candidate>(
+    workers: readonly T[],
+    request: PlacementRequest,
+    turn: Turn,
+    holders: readonly T[] = [],
+  ): T | undefined {
     if (workers.length === 0) return undefined;
     switch (request.strategy) {
-      case 'least-allocated': {
-        const { best, seen } = search(workers, request, this.#from, spread);
-        this.#from = (this.#from + seen) % workers.length;
-        return best;
-      }
+      case 'least-allocated':
+        return spread(workers, request, this.#anywhere);
+      case 'artifact-locality':
+        return spread(holders, request, this.#holding) ?? spread(workers, request, this.#anywhere);
       case 'bin-packing':
         // From the first worker each time: what is empty at the end of the order stays empty.
         return search(workers, request, 0, mostAllocated).best;
@@ -99,6 +112,16 @@ export class Placer {
     const feasible = workers.filter((worker) => blockersOf(worker, request) === 0);
     return feasible[this.#random.below(feasible.length)];
   }
+}
+
+function spread<T extends Candidate>(
+  workers: readonly T[],
+  request: PlacementRequest,
+  cursor: Cursor,
+): T | undefined {
+  const { best, seen } = search(workers, request, cursor.at, emptyAndEven);
+  cursor.at = (cursor.at + seen) % Math.max(1, workers.length);
+  return best;
 }
 
 /** P4. Of equals the first that is met. */

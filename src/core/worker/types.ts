@@ -18,6 +18,8 @@ export interface WorkerCoreOptions {
   /** From the worker's own file. */
   readonly fence: Fence;
   readonly cordoned: boolean;
+  /** Held unpacked from earlier lives, those used last at the end. */
+  readonly artifacts: readonly Digest[];
 }
 
 export type WorkerEffect =

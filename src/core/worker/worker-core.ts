@@ -6,12 +6,13 @@
  *   K3  every change of a sandbox has a version of its own, so that reports merge in any order (model/worker-report.ts);
  *   K4  nothing here kills a sandbox but a command, its own end, or a trial's lifetime: a missing leader is no reason (R2).
  */
-import type { FunctionUid, SandboxId } from '../../lib/ids.ts';
+import type { Digest, FunctionUid, SandboxId } from '../../lib/ids.ts';
 import { unreachable } from '../../lib/assert.ts';
 import type { CommandEnvelope, CreateSandbox, WorkerCommand, WorkerNotice } from '../model/command.ts';
 import { compareFence, orderIncarnation, type Fence } from '../model/fence.ts';
 import type { SandboxState, SandboxStatus } from '../model/sandbox.ts';
 import type { FunctionCounts, WorkerHeartbeat } from '../model/worker-report.ts';
+import { HeldArtifacts, NO_ARTIFACT_CHANGES, type ArtifactChanges } from './held-artifacts.ts';
 import type { Refusal, SandboxStarted, WorkerCoreOptions, WorkerEffect } from './types.ts';
 
 export type SplitStatuses = (statuses: readonly SandboxStatus[]) => readonly (readonly SandboxStatus[])[];
@@ -22,6 +23,7 @@ export class WorkerCore {
   readonly #split: SplitStatuses;
   readonly #sandboxes = new Map<SandboxId, SandboxStatus>();
   readonly #trialDeadlines = new Map<SandboxId, number>();
+  readonly #artifacts: HeldArtifacts;
   /** Changed since the last heartbeat was built. */
   #unsent = new Map<SandboxId, SandboxStatus>();
   #effects: WorkerEffect[] = [];
@@ -42,6 +44,9 @@ export class WorkerCore {
     this.#split = split;
     this.#fence = options.fence;
     this.#cordoned = options.cordoned;
+    this.#artifacts = new HeldArtifacts(options.artifacts);
+    // Something to know already: who hears a heartbeat and no hello asks for it.
+    if (options.artifacts.length > 0) this.#version = 1;
   }
 
   get fence(): Fence {
@@ -139,6 +144,11 @@ export class WorkerCore {
     this.#report({ ...status, state: 'gone', reason, log });
   }
 
+  /** Unpacked here, and used now. */
+  onArtifact(digest: Digest): void {
+    if (this.#artifacts.use(digest)) this.#artifactsChanged();
+  }
+
   // ---- time ---------------------------------------------------------------------------------------------------------
 
   /** When `tick` is to be called next, unless an input comes before; infinite: not before one. */
@@ -188,6 +198,7 @@ export class WorkerCore {
         this.#effects.push({ kind: 'persist', fence: this.#fence, cordoned: command.on });
         return;
       case 'forget-artifacts':
+        for (const digest of command.digests) if (this.#artifacts.drop(digest)) this.#artifactsChanged();
         this.#effects.push({ kind: 'forget-artifacts', digests: command.digests });
         return;
       default:
@@ -243,13 +254,20 @@ export class WorkerCore {
     return versioned;
   }
 
+  /** K3: a leader that misses this misses a version, and asks for the inventory. */
+  #artifactsChanged(): void {
+    this.#version++;
+    this.#dirty = true;
+  }
+
   #heartbeats(nowMs: number): void {
     const changes = [...this.#unsent.values()].sort((a, b) => a.version - b.version);
     const parts = this.#split(changes);
     for (const [i, part] of parts.entries()) {
       const isLast = i === parts.length - 1;
       const version = isLast ? this.#version : (part.at(-1)?.version ?? this.#version);
-      this.#send(this.#heartbeat(this.#sentVersion, version, part));
+      const artifacts = isLast ? this.#artifacts.takeChanges() : NO_ARTIFACT_CHANGES;
+      this.#send(this.#heartbeat(this.#sentVersion, version, part, artifacts));
       this.#sentVersion = version;
     }
     this.#unsent = new Map();
@@ -259,15 +277,22 @@ export class WorkerCore {
 
   /** Claims nothing about single sandboxes: a leader that is behind asks for the inventory. */
   #hello(nowMs: number): void {
-    const heartbeat = this.#heartbeat(this.#version, this.#version, []);
-    this.#send({ kind: 'hello', heartbeat, counts: this.#counts() });
+    const heartbeat = this.#heartbeat(this.#version, this.#version, [], NO_ARTIFACT_CHANGES);
+    const { list: artifacts } = this.#artifacts;
+    this.#send({ kind: 'hello', heartbeat, counts: this.#counts(), artifacts });
+    this.#artifacts.takeChanges();
     this.#sentVersion = this.#version;
     this.#unsent = new Map();
     this.#dirty = false;
     this.#nextHeartbeatMs = nowMs + this.#options.heartbeatMs;
   }
 
-  #heartbeat(sinceVersion: number, version: number, changes: readonly SandboxStatus[]): WorkerHeartbeat {
+  #heartbeat(
+    sinceVersion: number,
+    version: number,
+    changes: readonly SandboxStatus[],
+    { added: artifactsAdded, removed: artifactsRemoved }: ArtifactChanges,
+  ): WorkerHeartbeat {
     const { incarnation, capacity, driver, isolation, labels } = this.#options;
     return {
       kind: 'heartbeat',
@@ -284,6 +309,8 @@ export class WorkerCore {
       sinceVersion,
       version,
       changes,
+      artifactsAdded,
+      artifactsRemoved,
     };
   }
 
@@ -316,6 +343,7 @@ export class WorkerCore {
           part,
           parts: parts.length,
           sandboxes,
+          artifacts: part === 0 ? this.#artifacts.list : [],
         },
       });
     }

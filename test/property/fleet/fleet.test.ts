@@ -10,7 +10,8 @@ import type { CommandEnvelope } from '../../../src/core/model/command.ts';
 import type { Incarnation } from '../../../src/core/model/fence.ts';
 import type { SandboxState, SandboxStatus } from '../../../src/core/model/sandbox.ts';
 import type { WorkerReport } from '../../../src/core/model/worker-report.ts';
-import { sandboxId, workerId } from '../../../src/lib/ids.ts';
+import { HeldArtifacts } from '../../../src/core/worker/held-artifacts.ts';
+import { sandboxId, workerId, type Digest } from '../../../src/lib/ids.ts';
 import { heartbeat, inventory, status } from '../../unit/fleet/fixtures.ts';
 
 const NEXT: Readonly<Record<SandboxState, SandboxState>> = {
@@ -29,6 +30,7 @@ class Truth {
   readonly alive = new Map<string, SandboxStatus>();
   /** Of this life, in the order of versions. */
   history: SandboxStatus[] = [];
+  artifacts = new HeldArtifacts([]);
 
   change(id: string, state: SandboxState): void {
     const now = status(id, ++this.version, state);
@@ -37,11 +39,20 @@ class Truth {
     this.history.push(now);
   }
 
+  artifact(digest: Digest, isHeld: boolean): void {
+    if (isHeld ? this.artifacts.use(digest) : this.artifacts.drop(digest)) this.version++;
+  }
+
   heartbeat(): WorkerReport {
+    const { added: artifactsAdded, removed: artifactsRemoved } = this.artifacts.takeChanges();
     const changes = new Map(
       this.history.filter(({ version }) => version > this.sent).map((one) => [one.id, one]),
     );
-    const report = heartbeat(this.sent, this.version, [...changes.values()], { incarnation: this.life });
+    const report = heartbeat(this.sent, this.version, [...changes.values()], {
+      incarnation: this.life,
+      artifactsAdded,
+      artifactsRemoved,
+    });
     this.sent = this.version;
     return report;
   }
@@ -56,6 +67,7 @@ class Truth {
         incarnation: this.life,
         part,
         parts,
+        artifacts: part === 0 ? this.artifacts.list : [],
       }),
     );
   }
@@ -66,6 +78,7 @@ class Truth {
     this.sent = 0;
     this.alive.clear();
     this.history = [];
+    this.artifacts = new HeldArtifacts([]);
   }
 
   /** As it was when the counter stood at `version`. */
@@ -80,6 +93,7 @@ type Step =
   | { readonly do: 'start' }
   | { readonly do: 'go-on'; readonly pick: number }
   | { readonly do: 'end'; readonly pick: number }
+  | { readonly do: 'unpack' | 'forget'; readonly artifact: Digest }
   | { readonly do: 'heartbeat'; readonly lost: boolean }
   | { readonly do: 'inventory' }
   | { readonly do: 'deliver'; readonly pick: number }
@@ -91,6 +105,13 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 6, arbitrary: fc.record({ do: of('start') }) },
   { weight: 8, arbitrary: fc.record({ do: of('go-on'), pick }) },
   { weight: 2, arbitrary: fc.record({ do: of('end'), pick }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constantFrom('unpack' as const, 'forget' as const),
+      artifact: fc.constantFrom(...(['a', 'b', 'c'] as unknown as readonly Digest[])),
+    }),
+  },
   { weight: 8, arbitrary: fc.record({ do: of('heartbeat'), lost: fc.boolean() }) },
   { weight: 3, arbitrary: fc.record({ do: of('inventory') }) },
   { weight: 10, arbitrary: fc.record({ do: of('deliver'), pick }) },
@@ -119,6 +140,9 @@ class World {
         if (one !== undefined) truth.change(one.id, s.do === 'end' ? 'gone' : NEXT[one.state]);
         return;
       }
+      case 'unpack':
+      case 'forget':
+        return truth.artifact(s.artifact, s.do === 'unpack');
       case 'heartbeat': {
         const report = truth.heartbeat();
         if (!s.lost) this.sent.push(report);
@@ -187,6 +211,7 @@ class World {
     expect(this.merge(this.truth.heartbeat()), 'the inventory is here').toBe(false);
     expect(new Map(this.view.sandboxes), 'R1').toEqual(this.truth.alive);
     expect(this.view.version).toBe(this.truth.version);
+    expect([...this.view.artifacts].sort()).toEqual([...this.truth.artifacts.list].sort());
   }
 }
 

@@ -49,6 +49,7 @@ export class WorkerProcess implements WorkerMember {
         trialLifetimeMs: TRIAL_LIFETIME_MS,
         fence: file.fence,
         cordoned: file.cordoned,
+        artifacts: [],
       },
       // Small parts, so that lists are cut.
       (statuses) =>

@@ -47,6 +47,8 @@ export function heartbeat(
     sinceVersion,
     version,
     changes,
+    artifactsAdded: [],
+    artifactsRemoved: [],
     ...more,
   };
 }
@@ -63,6 +65,7 @@ export function inventory(
     part: 0,
     parts: 1,
     sandboxes,
+    artifacts: [],
     ...more,
   };
 }

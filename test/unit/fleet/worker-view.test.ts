@@ -1,7 +1,7 @@
 /** One worker as it last reported itself: its own word, merged by version. */
 import { beforeEach, describe, expect, it } from 'vitest';
 import { WorkerView, type MergeResult } from '../../../src/core/fleet/worker-view.ts';
-import { functionUid, workerId } from '../../../src/lib/ids.ts';
+import { functionUid, workerId, type Digest } from '../../../src/lib/ids.ts';
 import { heartbeat, inventory, status } from './fixtures.ts';
 
 let view: WorkerView;
@@ -109,10 +109,60 @@ describe('an inventory', () => {
 describe('a hello', () => {
   it('is evidence of scale until the inventory is here', () => {
     const counts = [{ uid: functionUid(7), generation: 2, starting: 1, ready: 3 }];
-    view.merge({ kind: 'hello', heartbeat: heartbeat(9, 9), counts });
+    view.merge({ kind: 'hello', heartbeat: heartbeat(9, 9), counts, artifacts: [] });
     expect([view.claimed(functionUid(7), 2), view.claimed(functionUid(7), 1)]).toEqual([4, 0]);
     expect(view.claimed(functionUid(8), 2)).toBe(0);
     expect(view.hasInventory).toBe(false);
+  });
+});
+
+describe('artifacts', () => {
+  const [a, b, c] = ['a', 'b', 'c'] as unknown as readonly [Digest, Digest, Digest];
+  const artifacts = (): Digest[] => [...view.artifacts];
+
+  it('are told whole by a hello, and by heartbeats as they come and go', () => {
+    view.merge({ kind: 'hello', heartbeat: heartbeat(3, 3), counts: [], artifacts: [a, b] });
+    view.merge(inventory(3, [], { artifacts: [a, b] }));
+    view.merge(heartbeat(3, 4, [], { artifactsAdded: [c] }));
+    view.merge(heartbeat(4, 5, [], { artifactsRemoved: [a] }));
+    expect(artifacts()).toEqual([b, c]);
+  });
+
+  it('that changed in a heartbeat that was lost come with the inventory that is asked for', () => {
+    view.merge(heartbeat(0, 0));
+    expect(view.merge(heartbeat(1, 2, [], { artifactsAdded: [b] })).needInventory).toBe(true);
+    expect(artifacts(), 'it cannot be told what else there is').toEqual([]);
+    view.merge(inventory(2, [], { artifacts: [a, b] }));
+    expect(artifacts()).toEqual([a, b]);
+  });
+
+  it('are not undone by what is late, nor by what comes twice', () => {
+    const hello = { kind: 'hello', heartbeat: heartbeat(1, 1), counts: [], artifacts: [a] } as const;
+    view.merge(hello);
+    view.merge(inventory(1, [], { artifacts: [a] }));
+    const added = heartbeat(1, 2, [], { artifactsAdded: [b] });
+    view.merge(added);
+    view.merge(heartbeat(2, 3, [], { artifactsRemoved: [b] }));
+    for (const late of [added, hello, inventory(2, [], { artifacts: [a, b] })]) view.merge(late);
+    expect(artifacts()).toEqual([a]);
+  });
+
+  it('of a worker that never ran anything and holds some are asked for where its hello was lost', () => {
+    expect(view.merge(heartbeat(1, 1)).needInventory).toBe(true);
+  });
+
+  it('are of one life: the next says what is left of them', () => {
+    view.merge({ kind: 'hello', heartbeat: heartbeat(9, 9), counts: [], artifacts: [a, b] });
+    const incarnation = { ms: 2_000, nonce: 1 };
+    view.merge(heartbeat(0, 0, [], { incarnation }));
+    expect(artifacts()).toEqual([]);
+    view.merge({
+      kind: 'hello',
+      heartbeat: heartbeat(1, 1, [], { incarnation }),
+      counts: [],
+      artifacts: [a],
+    });
+    expect(artifacts()).toEqual([a]);
   });
 });
 

@@ -36,6 +36,33 @@ describe('a leader places', () => {
     expect(stage.leader.workers().map(({ labels }) => labels)).toEqual([[], [SSD], expect.any(Array)]);
   });
 
+  it('where the artifact is already, while there is room, and then elsewhere', () => {
+    const stage = new Stage({ placement: 'artifact-locality' }).reconciled();
+    stage.worker('w1');
+    const { spec } = stage.put('hello', 0);
+    stage.worker('w2', { artifacts: [spec.artifact], capacity: { sandboxes: 3 } });
+    stage.worker('w3');
+    expect(stage.leader.workers().map(({ artifacts }) => artifacts)).toEqual([0, 1, 0]);
+    stage.put('hello', 3);
+    stage.run(500);
+    expect(stage.spread()).toEqual({ w1: 0, w2: 3, w3: 0 });
+    stage.put('other', 2);
+    stage.run(500);
+    expect(stage.spread(), 'there is no room where it is').toEqual({ w1: 1, w2: 3, w3: 1 });
+  });
+
+  it('not where the artifact was before the worker was restarted without it', () => {
+    const stage = new Stage({ placement: 'artifact-locality' }).reconciled();
+    stage.worker('w1');
+    const { spec } = stage.put('hello', 0);
+    stage.worker('w2', { artifacts: [spec.artifact] });
+    stage.run(100);
+    stage.worker('w2');
+    stage.put('hello', 1);
+    stage.run(500);
+    expect(stage.spread()).toEqual({ w1: 1, w2: 0 });
+  });
+
   it('nothing new on a cordoned worker, and says what is in the way', () => {
     const stage = new Stage().reconciled();
     stage.worker('w1');

@@ -10,6 +10,7 @@ import {
   functionName,
   functionUid,
   workerId,
+  type Digest,
   type SandboxId,
   type WorkerId,
 } from '../../../src/lib/ids.ts';
@@ -81,7 +82,11 @@ export class Stage {
 
   worker(
     name: string,
-    more: { capacity?: Partial<WorkerCapacity>; labels?: readonly Label[] } = {},
+    more: {
+      capacity?: Partial<WorkerCapacity>;
+      labels?: readonly Label[];
+      artifacts?: readonly Digest[];
+    } = {},
   ): StagedWorker {
     const core = new WorkerCore(
       {
@@ -94,6 +99,7 @@ export class Stage {
         trialLifetimeMs: 60_000,
         fence: { epoch: 0, term: 0 },
         cordoned: false,
+        artifacts: more.artifacts ?? [],
       },
       (statuses) => [statuses],
     );

@@ -73,6 +73,22 @@ describe('a choice', () => {
     expect(ids).toEqual([1, 2, 0, 1]);
   });
 
+  it('of artifact-locality takes the emptiest worker that has the artifact, and any other when none of them has room', () => {
+    const workers = [
+      worker(0),
+      worker(1, { allocated: { cpuMillis: 600, memoryMiB: 600, sandboxes: 1 } }),
+      worker(2, { allocated: { cpuMillis: 800, memoryMiB: 800, sandboxes: 1 } }),
+    ];
+    const near = request({ strategy: 'artifact-locality' });
+    const [, one, two] = workers as [Worker, Worker, Worker];
+    const choose = (): number | undefined => placer().place(workers, near, { next: 0 }, [two, one])?.id;
+    expect(choose()).toBe(1);
+    one.availability = 'cordoned';
+    expect(choose()).toBe(2);
+    two.allocated.cpuMillis = 1_000;
+    expect(choose(), 'capacity comes first').toBe(0);
+  });
+
   it('of random is even over the workers that it fits', () => {
     const workers = fleet(10);
     for (const full of [0, 4, 5]) Object.assign(workers[full] as Worker, { availability: 'cordoned' });

@@ -263,6 +263,8 @@ const heartbeat: Arbitrary<WorkerHeartbeat> = fc.record({
   sinceVersion: uint64,
   version: uint64,
   changes: few(status),
+  artifactsAdded: few(anyDigest),
+  artifactsRemoved: few(anyDigest),
 });
 export const workerReport: Arbitrary<WorkerReport> = fc.oneof(
   heartbeat,
@@ -270,6 +272,7 @@ export const workerReport: Arbitrary<WorkerReport> = fc.oneof(
     kind: fc.constant('hello' as const),
     heartbeat,
     counts: few(fc.record({ uid, generation: uint64, starting: uint32, ready: uint32 })),
+    artifacts: few(anyDigest),
   }),
   fc
     .tuple(
@@ -279,6 +282,7 @@ export const workerReport: Arbitrary<WorkerReport> = fc.oneof(
         incarnation,
         version: uint64,
         sandboxes: few(status),
+        artifacts: few(anyDigest),
       }),
     )
     .map(([part, inventory]) => ({ ...inventory, ...part })),

@@ -1,7 +1,7 @@
 /** Every message fits the bus: lists are split before they are encoded, and what is read is bounded too. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { functionUid, sandboxId, workerId } from '../../../src/lib/ids.ts';
+import { digest, functionUid, sandboxId, workerId } from '../../../src/lib/ids.ts';
 import { limits } from '../../../src/lib/limits.ts';
 import type { FunctionRecord, FunctionSpec } from '../../../src/core/model/function.ts';
 import type { Endpoint, SandboxStatus } from '../../../src/core/model/sandbox.ts';
@@ -17,6 +17,9 @@ import { record } from '../dispatch/fixtures.ts';
 import * as any from './arbitraries.ts';
 
 const FENCE = { epoch: 1, term: 2 };
+const FULL_OF_ARTIFACTS = Array.from({ length: limits.artifactsPerWorker }, (_, i) =>
+  digest(i.toString(16).padStart(64, '0')),
+);
 const INCARNATION = { ms: 1_700_000_000_000, nonce: 0xffff_ffff };
 
 function inventory(sandboxes: readonly SandboxStatus[], part: number, parts: number): Uint8Array {
@@ -27,6 +30,7 @@ function inventory(sandboxes: readonly SandboxStatus[], part: number, parts: num
     part,
     parts,
     sandboxes,
+    artifacts: FULL_OF_ARTIFACTS,
   });
 }
 
@@ -96,9 +100,28 @@ describe('statuses', () => {
           address: '',
           startStages: [],
         })),
+        artifactsAdded: FULL_OF_ARTIFACTS,
+        artifactsRemoved: [],
       });
     expect(decodeWorkerReport(heartbeat(limits.sandboxesPerWorker))).toMatchObject({ kind: 'heartbeat' });
     expect(() => decodeWorkerReport(heartbeat(limits.sandboxesPerWorker + 1))).toThrow('changes: malformed');
+  });
+});
+
+describe('artifacts', () => {
+  it('of more than a worker reports are refused', () => {
+    const hello = (count: number): Uint8Array =>
+      encodeWorkerReport({
+        kind: 'inventory',
+        incarnation: INCARNATION,
+        version: 1,
+        part: 0,
+        parts: 1,
+        sandboxes: [],
+        artifacts: Array.from({ length: count }, () => digest('a'.repeat(64))),
+      });
+    expect(decodeWorkerReport(hello(limits.artifactsPerWorker))).toMatchObject({ kind: 'inventory' });
+    expect(() => decodeWorkerReport(hello(limits.artifactsPerWorker + 1))).toThrow('artifacts: malformed');
   });
 });
 

@@ -139,6 +139,9 @@ export interface WorkerHeartbeat {
   readonly version: number;
   readonly changes: readonly SandboxStatus[];
   readonly labels: readonly Label[];
+  /** Unpacked artifacts that came and went since since_version; SHA-256, 32 bytes each. */
+  readonly artifactsAdded: readonly Uint8Array[];
+  readonly artifactsRemoved: readonly Uint8Array[];
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -153,6 +156,8 @@ export interface FunctionCounts {
 export interface WorkerHello {
   readonly heartbeat: WorkerHeartbeat | undefined;
   readonly counts: readonly FunctionCounts[];
+  /** All of them. */
+  readonly artifacts: readonly Uint8Array[];
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -162,6 +167,8 @@ export interface WorkerInventory {
   readonly part: number;
   readonly parts: number;
   readonly sandboxes: readonly SandboxStatus[];
+  /** All of them, in the first part. */
+  readonly artifacts: readonly Uint8Array[];
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -1326,6 +1333,8 @@ function createBaseWorkerHeartbeat(): WorkerHeartbeat {
     version: 0,
     changes: [],
     labels: [],
+    artifactsAdded: [],
+    artifactsRemoved: [],
     _unknownFields: {},
   };
 }
@@ -1370,6 +1379,12 @@ export const WorkerHeartbeat: MessageFns<WorkerHeartbeat> = {
     }
     for (const v of message.labels) {
       Label.encode(v!, writer.uint32(106).fork()).join();
+    }
+    for (const v of message.artifactsAdded) {
+      writer.uint32(114).bytes(v!);
+    }
+    for (const v of message.artifactsRemoved) {
+      writer.uint32(122).bytes(v!);
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -1499,6 +1514,22 @@ export const WorkerHeartbeat: MessageFns<WorkerHeartbeat> = {
             message.labels.push(Label.decode(reader, reader.uint32()));
             continue;
           }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.artifactsAdded.push(reader.bytes());
+            continue;
+          }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.artifactsRemoved.push(reader.bytes());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1616,7 +1647,7 @@ export const FunctionCounts: MessageFns<FunctionCounts> = {
 };
 
 function createBaseWorkerHello(): WorkerHello {
-  return { heartbeat: undefined, counts: [], _unknownFields: {} };
+  return { heartbeat: undefined, counts: [], artifacts: [], _unknownFields: {} };
 }
 
 export const WorkerHello: MessageFns<WorkerHello> = {
@@ -1626,6 +1657,9 @@ export const WorkerHello: MessageFns<WorkerHello> = {
     }
     for (const v of message.counts) {
       FunctionCounts.encode(v!, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.artifacts) {
+      writer.uint32(26).bytes(v!);
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -1667,6 +1701,14 @@ export const WorkerHello: MessageFns<WorkerHello> = {
             message.counts.push(FunctionCounts.decode(reader, reader.uint32()));
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.artifacts.push(reader.bytes());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1689,7 +1731,7 @@ export const WorkerHello: MessageFns<WorkerHello> = {
 };
 
 function createBaseWorkerInventory(): WorkerInventory {
-  return { incarnation: undefined, version: 0, part: 0, parts: 0, sandboxes: [], _unknownFields: {} };
+  return { incarnation: undefined, version: 0, part: 0, parts: 0, sandboxes: [], artifacts: [], _unknownFields: {} };
 }
 
 export const WorkerInventory: MessageFns<WorkerInventory> = {
@@ -1708,6 +1750,9 @@ export const WorkerInventory: MessageFns<WorkerInventory> = {
     }
     for (const v of message.sandboxes) {
       SandboxStatus.encode(v!, writer.uint32(42).fork()).join();
+    }
+    for (const v of message.artifacts) {
+      writer.uint32(50).bytes(v!);
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -1771,6 +1816,14 @@ export const WorkerInventory: MessageFns<WorkerInventory> = {
             }
 
             message.sandboxes.push(SandboxStatus.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.artifacts.push(reader.bytes());
             continue;
           }
         }

@@ -49,6 +49,7 @@ export const Placement = {
   BIN_PACKING: 2,
   RANDOM: 3,
   ROUND_ROBIN: 4,
+  ARTIFACT_LOCALITY: 5,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -60,6 +61,7 @@ export namespace Placement {
   export type BIN_PACKING = typeof Placement.BIN_PACKING;
   export type RANDOM = typeof Placement.RANDOM;
   export type ROUND_ROBIN = typeof Placement.ROUND_ROBIN;
+  export type ARTIFACT_LOCALITY = typeof Placement.ARTIFACT_LOCALITY;
   export type UNRECOGNIZED = typeof Placement.UNRECOGNIZED;
 }
 

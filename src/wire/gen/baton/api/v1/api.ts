@@ -229,6 +229,8 @@ export interface Worker {
   readonly allocatedMemoryMib: number;
   readonly heardMsAgo: number;
   readonly labels: { [key: string]: string };
+  /** Held unpacked, as far as it reports them. */
+  readonly artifacts: number;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -2487,6 +2489,7 @@ function createBaseWorker(): Worker {
     allocatedMemoryMib: 0,
     heardMsAgo: 0,
     labels: {},
+    artifacts: 0,
     _unknownFields: {},
   };
 }
@@ -2532,6 +2535,9 @@ export const Worker: MessageFns<Worker> = {
     globalThis.Object.entries(message.labels).forEach(([key, value]: [string, string]) => {
       Worker_LabelsEntry.encode({ key: key as any, value }, writer.uint32(106).fork()).join();
     });
+    if (message.artifacts !== 0) {
+      writer.uint32(112).uint32(message.artifacts);
+    }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
         const tag = parseInt(key, 10);
@@ -2661,6 +2667,14 @@ export const Worker: MessageFns<Worker> = {
             if (entry13.value !== undefined) {
               message.labels[entry13.key] = entry13.value;
             }
+            continue;
+          }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.artifacts = reader.uint32();
             continue;
           }
         }
