@@ -47,6 +47,7 @@ export class DataPlane {
   readonly #context: InvocationContext;
   readonly #askFirst: AskFirst;
   #askedAnew = false;
+  #confirmed = false;
   #asking: Timer | undefined;
   #knowsRival = false;
   #reporter: Reporter | undefined;
@@ -167,6 +168,11 @@ export class DataPlane {
     this.#reporter.start();
   }
 
+  /** A leader that waits for this life has said which functions there are; until then it may know no better than its file. */
+  get isConfirmed(): boolean {
+    return this.#confirmed;
+  }
+
   get isReady(): boolean {
     return !this.#stopping && this.#tables.synced;
   }
@@ -240,7 +246,10 @@ export class DataPlane {
   /** What was told counts only if the teller waits for us from then on. */
   #onAllSpecs(): void {
     if (!this.#askedAnew || this.#asking !== undefined) return;
-    if (this.#life.isHeard) return this.#askFirst.end();
+    if (this.#life.isHeard) {
+      this.#confirmed = true;
+      return this.#askFirst.end();
+    }
     this.#askAnew(this.#config.reportIntervalMs);
   }
 

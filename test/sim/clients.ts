@@ -130,7 +130,8 @@ export class Clients {
   async call(fn: Registered, through: SimDataPlane | undefined): Promise<boolean> {
     const plane = through ?? this.#shuffle(this.#world.alive(this.#world.planes))[0];
     if (plane?.plane === undefined) return false;
-    const atLeast = fn.confirmed;
+    // Nobody has led since it began from its file: it was no live one when the update was confirmed, and knows no better.
+    const atLeast = plane.plane.isConfirmed ? fn.confirmed : 0;
     const answer = await this.#ask(fn.name, plane);
     if (answer?.status !== 200) return false;
     const { name, version, sandbox } = JSON.parse(answer.body) as {
@@ -139,7 +140,6 @@ export class Clients {
       sandbox: string;
     };
     if (name !== fn.name) this.#world.violation(`R7: ${fn.name} was answered by ${sandbox} of ${name}`);
-    // A data plane that was down when the update was confirmed was no live one, and knows no better.
     if (Number(version) < atLeast && plane.process?.alive === true)
       this.#world.violation(
         `${fn.name}: version ${version} answered a request sent after version ${atLeast} was confirmed`,

@@ -61,7 +61,8 @@ export async function simulate(seed: number, options: SimOptions = drawOptions(s
   const settledMs = await settle(world, oracles, endedMs);
   if (!isBroken()) await lastWord(world, clients);
   for (const breach of clients.ledger.breaches) world.violation(`LEDGER: ${breach}`);
-  const pictures = registrars.check();
+  // A run that broke ended in the midst of operations.
+  const pictures = isBroken() ? new Map<string, string>() : registrars.check();
   checkVacuity(world, oracles, nemesis, registrars.operations);
   return {
     options,
