@@ -210,6 +210,8 @@ export class Leadership {
   }
 
   #pull(message: BusMessage): void {
+    // B1. A snapshot is as of the last batch, which may not be published now: the data plane asks again.
+    if (!this.#raft.mayAct()) return;
     const pull = decodePull(message.payload);
     const snapshot = pull.bound === 0 ? this.#freshSnapshot(pull.stream) : this.#keptSnapshot(pull);
     const { fence } = this;

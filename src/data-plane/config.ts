@@ -74,5 +74,6 @@ export const reportBounds: {
   readonly loads: number;
   readonly withdrawing: number;
   readonly refused: number;
+  readonly condemned: number;
   readonly owned: number;
-} = { loads: 12_000, withdrawing: 3_000, refused: 500, owned: 4_000 };
+} = { loads: 12_000, withdrawing: 3_000, refused: 500, condemned: 200, owned: 4_000 };

@@ -289,7 +289,7 @@ export class DataPlane {
   #find(request: InboundRequest, callId: string, name: FunctionName, target: string): void {
     if (this.#askFirst.isAsking) return this.#findLater(request, callId, name, target);
     const known = this.#tables.specs.find(name);
-    if (known !== undefined) return this.#invoke(request, callId, target, known);
+    if (known !== undefined) return this.#invoke(request, callId, name, target, known);
     if (!this.#tables.synced && !this.#link.hasLeader) return this.#refuse(request, callId, 'not-synced');
     const { clock } = this.#ports;
     const waiter: LookupWaiter = {
@@ -323,7 +323,7 @@ export class DataPlane {
   ): void {
     switch (answer.kind) {
       case 'found':
-        return this.#invoke(request, callId, target, answer.record);
+        return this.#invoke(request, callId, name, target, answer.record);
       case 'unknown':
         return this.#refuse(request, callId, 'unknown-function', `there is no function ${name}`);
       case 'no-leader':
@@ -335,8 +335,16 @@ export class DataPlane {
     }
   }
 
-  #invoke(request: InboundRequest, callId: string, target: string, record: FunctionRecord): void {
-    const invocation = new Invocation(this.#context, { request, callId, target, record, viaPeer: false });
+  #invoke(
+    request: InboundRequest,
+    callId: string,
+    name: FunctionName,
+    target: string,
+    record: FunctionRecord,
+  ): void {
+    const onDeleted = (): void => this.#find(request, callId, name, target);
+    const options = { request, callId, target, record, viaPeer: false, onDeleted };
+    const invocation = new Invocation(this.#context, options);
     request.onGone((how) => invocation.gone(how));
     invocation.begin(record.spec.queueTimeoutMs, false);
   }
@@ -350,7 +358,9 @@ export class DataPlane {
     const record = this.#tables.specs.get(hop.uid);
     if (record === undefined || this.#stopping) return this.#refuse(request, callId, 'not-owner');
     const { target } = request;
-    const invocation = new Invocation(this.#context, { request, callId, target, record, viaPeer: true });
+    const onDeleted = (): void => this.#refuse(request, callId, 'not-owner');
+    const options = { request, callId, target, record, viaPeer: true, onDeleted };
+    const invocation = new Invocation(this.#context, options);
     request.onGone((how) => invocation.gone(how));
     invocation.begin(hop.queueMs, isAhead(hop.position, this.#context.position()));
   }

@@ -47,6 +47,11 @@ export interface InvocationOptions {
   readonly target: string;
   readonly record: FunctionRecord;
   readonly viaPeer: boolean;
+  /**
+   * Instead of an answer: the function was deleted while the request waited. Its name may be another function's by now, so that
+   * this is no word about the name.
+   */
+  readonly onDeleted: () => void;
 }
 
 /** Knows whether anybody began to read it: then it cannot be sent again. */
@@ -120,9 +125,12 @@ export class Invocation {
     switch (reason) {
       case 'queue-full':
       case 'no-capacity':
-      case 'unknown-function':
       case 'not-owner':
         return this.#fail(reason);
+      case 'unknown-function':
+        if (this.#answered) return;
+        this.#answered = true;
+        return this.#options.onDeleted();
       default:
         return unreachable(reason, 'rejection');
     }

@@ -21,7 +21,10 @@ export interface ReporterOptions {
   readonly clock: Clock;
   readonly bus: Bus;
   readonly link: LeaderLink;
-  readonly dispatcher: Pick<Dispatcher<unknown>, 'loads' | 'withdrawing' | 'refusedEndpoints' | 'owned'>;
+  readonly dispatcher: Pick<
+    Dispatcher<unknown>,
+    'loads' | 'withdrawing' | 'refusedEndpoints' | 'condemnedEndpoints' | 'owned'
+  >;
   readonly endpoints: () => EndpointReplica;
   readonly specs: SpecReplica;
   readonly life: Pick<Life, 'incarnation'>;
@@ -105,6 +108,7 @@ export class Reporter {
         loads: loads.slice(0, reportBounds.loads),
         withdrawing: withdrawing.slice(0, reportBounds.withdrawing),
         refused: dispatcher.refusedEndpoints().slice(0, reportBounds.refused),
+        condemned: dispatcher.condemnedEndpoints().slice(0, reportBounds.condemned),
         owned: dispatcher.owned().slice(0, reportBounds.owned),
         full,
       }),

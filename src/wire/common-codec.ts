@@ -11,7 +11,13 @@ import type {
   Label,
   LoadBalancing,
 } from '../core/model/function.ts';
-import type { Endpoint, FunctionOwner, SandboxState, SandboxStatus } from '../core/model/sandbox.ts';
+import type {
+  Endpoint,
+  FunctionOwner,
+  SandboxOwner,
+  SandboxState,
+  SandboxStatus,
+} from '../core/model/sandbox.ts';
 import type * as wire from './gen/baton/v1/common.ts';
 import { enumeration, fieldsOf, required, WireError } from './wire-error.ts';
 
@@ -129,6 +135,7 @@ export function statusFrom(status: wire.SandboxStatus): SandboxStatus {
     address: status.address,
     pid: status.pid,
     trial: status.trial,
+    owner: sandboxOwnerFrom(status.owner),
     reason: status.reason,
     log: status.log,
     startStages: status.startStages.map(({ name, micros }) => ({ name, micros })),
@@ -143,7 +150,13 @@ export function endpointFrom(endpoint: wire.Endpoint): Endpoint {
     specIndex: endpoint.specIndex,
     worker: workerId(endpoint.worker),
     address: endpoint.address,
+    owner: sandboxOwnerFrom(endpoint.owner),
   };
+}
+
+export function sandboxOwnerFrom(owner: wire.SandboxOwner | undefined): SandboxOwner | undefined {
+  if (owner === undefined) return undefined;
+  return { dataPlane: dataPlaneId(owner.dataPlane), incarnation: incarnationFrom(owner.incarnation) };
 }
 
 export function ownerFrom(owner: wire.FunctionOwner): FunctionOwner {

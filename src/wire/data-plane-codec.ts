@@ -80,6 +80,7 @@ function reportFrom(report: wire.DataPlaneReport): Extract<DataPlaneMessage, { k
       inFlight,
     })),
     refused: report.refused.map((id) => sandboxId(id)),
+    condemned: report.condemned.map((id) => sandboxId(id)),
     owned: report.owned.map(functionUid),
     full: report.full,
   };

@@ -14,6 +14,7 @@ import {
   labelsFrom,
   specFrom,
   specTo,
+  sandboxOwnerFrom,
   statusFrom,
   statusTo,
 } from './common-codec.ts';
@@ -56,12 +57,21 @@ function commandFrom(command: Command): WorkerCommand {
         specIndex: value.specIndex,
         spec: specFrom(value.spec),
         trial: value.trial,
+        owner: sandboxOwnerFrom(value.owner),
         artifactSources: value.artifactSources,
       };
     }
     case 'adopt': {
       const { sandbox, uid, generation, specIndex } = command.value;
-      return { kind: 'adopt', sandbox: sandboxId(sandbox), uid: functionUid(uid), generation, specIndex };
+      const owner = sandboxOwnerFrom(command.value.owner);
+      return {
+        kind: 'adopt',
+        sandbox: sandboxId(sandbox),
+        uid: functionUid(uid),
+        generation,
+        specIndex,
+        owner,
+      };
     }
     case 'drain':
       return { kind: 'drain', sandbox: sandboxId(command.value.sandbox), graceMs: command.value.graceMs };
@@ -236,6 +246,7 @@ export function splitStatuses(sandboxes: readonly SandboxStatus[]): SandboxStatu
   for (const status of sandboxes) {
     const size =
       160 +
+      (status.owner === undefined ? 0 : 96) +
       status.address.length +
       4 * (status.reason.length + status.log.length) +
       32 * status.startStages.length;

@@ -10,7 +10,7 @@ import type { Prng } from '../../lib/prng.ts';
 import type { FunctionLoad } from '../model/data-plane-report.ts';
 import { type Incarnation, orderIncarnation } from '../model/fence.ts';
 import type { FunctionRecord } from '../model/function.ts';
-import type { Endpoint, FunctionOwner } from '../model/sandbox.ts';
+import type { Endpoint, FunctionOwner, SandboxOwner } from '../model/sandbox.ts';
 import { Deadlines } from './deadlines.ts';
 import type { DispatchEffect, RejectReason } from './effects.ts';
 import { EndpointState } from './endpoint.ts';
@@ -118,6 +118,7 @@ export class Dispatcher<T> {
       if (state.condemned) this.#refused.add(state);
       else this.#refused.delete(state);
     }
+    state.isOwn = this.#isSelf(endpoint.owner);
     fn.refresh(state);
     this.#pump(fn, nowMs);
   }
@@ -301,8 +302,20 @@ export class Dispatcher<T> {
     return list;
   }
 
+  /** To be tried again: their workers know more. */
   refusedEndpoints(): SandboxId[] {
-    return [...this.#refused].map((state) => state.endpoint.sandbox);
+    return this.#out('refused');
+  }
+
+  /** Out of use for good. */
+  condemnedEndpoints(): SandboxId[] {
+    return this.#out('condemned');
+  }
+
+  #out(phase: 'refused' | 'condemned'): SandboxId[] {
+    const out: SandboxId[] = [];
+    for (const state of this.#refused) if (state.phase === phase) out.push(state.endpoint.sandbox);
+    return out;
   }
 
   /** Hard-limited functions that this data plane dispatches for. */
@@ -341,7 +354,7 @@ export class Dispatcher<T> {
     if (fn.inFlight > 0 || fn.queue.length > 0) this.#active.add(fn);
   }
 
-  #isSelf(owner: FunctionOwner | undefined): boolean {
+  #isSelf(owner: SandboxOwner | undefined): boolean {
     const { dataPlane, incarnation } = this.#options.self;
     return owner?.dataPlane === dataPlane && orderIncarnation(owner.incarnation, incarnation) === 'same';
   }

@@ -12,6 +12,8 @@ export class EndpointState {
   endpoint: Endpoint;
   phase: EndpointPhase = 'serving';
   inFlight = 0;
+  /** A hard limit holds here: no other data plane dispatches to it (O1 of core/leader/ownership.ts). */
+  isOwn = false;
   /** Requests it takes at once; infinite without a hard limit. */
   slots: number = Number.POSITIVE_INFINITY;
   /** Its place among the function's ready endpoints, and among those with a free slot; -1 for none. */

@@ -7,7 +7,7 @@
  * - D3 tickets leave the queue in order of arrival; one that comes back goes ahead of all that came later;
  * - D4 after every public call there is not both a dispatchable ticket and a free slot (no lost wake-up: taking a slot
  *   and joining the queue are one step, and every step that frees a slot looks at the queue);
- * - D5 only endpoints of the specification's own generation are ready.
+ * - D5 only endpoints of the specification's own generation are ready, and under a hard limit only those that this data plane owns.
  */
 import { assert, unreachable } from '../../lib/assert.ts';
 import type { FunctionUid } from '../../lib/ids.ts';
@@ -78,7 +78,8 @@ export class FunctionDispatch<T> {
       state.phase === 'serving' &&
       this.endpoints.has(state) &&
       this.record !== undefined &&
-      state.endpoint.generation === this.record.generation;
+      state.endpoint.generation === this.record.generation &&
+      (limit === 0 || state.isOwn);
     if (ready && state.readyIndex === -1) {
       state.readyIndex = this.#ready.length;
       this.#ready.push(state);

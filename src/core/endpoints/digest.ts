@@ -5,8 +5,10 @@ import type { TableDigest } from '../model/broadcast.ts';
 import type { Endpoint, FunctionOwner } from '../model/sandbox.ts';
 
 function endpointLanes(endpoint: Endpoint): Lanes {
-  const { sandbox, uid, generation, specIndex, worker, address } = endpoint;
-  return hashText(`${sandbox} ${uid} ${generation} ${specIndex} ${worker} ${address}`);
+  const { sandbox, uid, generation, specIndex, worker, address, owner } = endpoint;
+  const owned =
+    owner === undefined ? '' : `${owner.dataPlane} ${owner.incarnation.ms} ${owner.incarnation.nonce}`;
+  return hashText(`${sandbox} ${uid} ${generation} ${specIndex} ${worker} ${address} ${owned}`);
 }
 
 function ownerLanes(uid: FunctionUid, owner: FunctionOwner): Lanes {

@@ -16,7 +16,7 @@ import type {
   TableDigest,
 } from '../model/broadcast.ts';
 import { compareFence, NO_FENCE, type Fence } from '../model/fence.ts';
-import type { Endpoint, FunctionOwner } from '../model/sandbox.ts';
+import { isSameOwner, type Endpoint, type FunctionOwner } from '../model/sandbox.ts';
 import { RunningDigest } from './digest.ts';
 
 const UNCONFIRMED_TCP_MS = 5 * 60_000;
@@ -251,6 +251,7 @@ function sameEndpoint(a: Endpoint, b: Endpoint): boolean {
     a.generation === b.generation &&
     a.specIndex === b.specIndex &&
     a.worker === b.worker &&
-    a.address === b.address
+    a.address === b.address &&
+    isSameOwner(a.owner, b.owner)
   );
 }

@@ -46,6 +46,17 @@ export class CommandSession {
     this.#resendAtMs = Number.POSITIVE_INFINITY;
   }
 
+  /**
+   * Its worker counts as dead: what it was to start is started elsewhere. A number that is on its way keeps its place, and ends a
+   * sandbox that never began; where the worker did apply it before, the number is refused.
+   */
+  giveUpCreates(): void {
+    const giveUp = (command: WorkerCommand): WorkerCommand =>
+      command.kind === 'create' ? { kind: 'kill', sandbox: command.sandbox } : command;
+    this.#window = this.#window.map((envelope) => ({ ...envelope, command: giveUp(envelope.command) }));
+    this.#backlog = this.#backlog.map(giveUp);
+  }
+
   /** True when `seq` could be an answer to this session. */
   hasSent(seq: number): boolean {
     return seq < this.#nextSeq;

@@ -58,6 +58,8 @@ export class WorkerView {
   artifacts: ReadonlySet<Digest> = NO_ARTIFACTS;
   /** Where the worker's truth stood when they were so. */
   #artifactsVersion = 0;
+  /** Of the heartbeat that said last what the worker is: a late one takes nothing back. */
+  #seq = 0;
   /** Everything up to this version was seen. */
   #version = 0;
   /** Reported gone beyond the version: nothing older may bring it back. Bounded by the versions still in flight. */
@@ -84,7 +86,7 @@ export class WorkerView {
     if (order === 'newer') this.#begin(incarnation, changes);
     switch (report.kind) {
       case 'hello':
-        this.counts = report.counts;
+        if (report.heartbeat.seq >= this.#seq) this.counts = report.counts;
         this.#holds(report.heartbeat.version, report.artifacts);
         return this.#heartbeat(report.heartbeat, changes, restarted);
       case 'heartbeat':
@@ -100,6 +102,7 @@ export class WorkerView {
     for (const before of this.sandboxes.values()) changes.push({ before, after: undefined });
     this.sandboxes.clear();
     this.#gone.clear();
+    this.#seq = 0;
     this.#version = 0;
     this.#partial = undefined;
     this.counts = [];
@@ -110,12 +113,15 @@ export class WorkerView {
   }
 
   #heartbeat(heartbeat: WorkerHeartbeat, changes: SandboxChange[], restarted: boolean): MergeResult {
-    this.capacity = heartbeat.capacity;
-    this.cordoned = heartbeat.cordoned;
-    this.driver = heartbeat.driver;
-    this.isolation = heartbeat.isolation;
-    this.labels = heartbeat.labels;
-    this.natsServer = heartbeat.natsServer;
+    if (heartbeat.seq >= this.#seq) {
+      this.#seq = heartbeat.seq;
+      this.capacity = heartbeat.capacity;
+      this.cordoned = heartbeat.cordoned;
+      this.driver = heartbeat.driver;
+      this.isolation = heartbeat.isolation;
+      this.labels = heartbeat.labels;
+      this.natsServer = heartbeat.natsServer;
+    }
     for (const status of heartbeat.changes) this.#apply(status, changes);
     const gap = heartbeat.sinceVersion > this.#version;
     if (!gap) {

@@ -1,11 +1,11 @@
 /** What data planes report: load, acknowledgements, the endpoints they hold, and what they own. */
-import type { DataPlaneId } from '../../lib/ids.ts';
+import type { DataPlaneId, SandboxId } from '../../lib/ids.ts';
 import type { DataPlaneHeld, DataPlaneReport, Demand, FunctionLoad } from '../model/data-plane-report.ts';
 import { NO_INCARNATION, orderIncarnation, type Incarnation } from '../model/fence.ts';
 import { acceptClaims, dropOwner } from './ownership.ts';
 import { evaluate, retireOld } from './scaling.ts';
 import { DataPlaneNode, type LeaderState, type Placed } from './state.ts';
-import { advanceWithdrawals } from './withdrawal.ts';
+import { advanceWithdrawals, withdraw } from './withdrawal.ts';
 import { doubt, workerNode } from './workers.ts';
 
 /** Undefined: an earlier life, not heard. */
@@ -87,6 +87,8 @@ export function onReport(s: LeaderState, id: DataPlaneId, report: DataPlaneRepor
     const placed = s.placed.get(sandbox);
     if (placed?.state === 'ready') doubt(s, placed);
   }
+  // Not before it is known what there is (S1): it is said again.
+  if (s.closed) for (const sandbox of report.condemned) replace(s, sandbox);
   advanceWithdrawals(s);
   if (learned) {
     for (const uid of s.active) {
@@ -95,6 +97,14 @@ export function onReport(s: LeaderState, id: DataPlaneId, report: DataPlaneRepor
     }
     advanceWaits(s);
   }
+}
+
+/** A request there was given up and has not ended: its slot is taken for good, and under a hard limit nobody else may use it. */
+function replace(s: LeaderState, sandbox: SandboxId): void {
+  const placed = s.placed.get(sandbox);
+  if (placed?.state !== 'ready') return;
+  withdraw(s, placed, placed.graceMs, 'a request that was given up still holds it');
+  s.active.add(placed.uid);
 }
 
 /** Demand came first and alone: a request waits and nothing is there to take it. */
@@ -123,6 +133,7 @@ export function onHeld(s: LeaderState, id: DataPlaneId, held: DataPlaneHeld): vo
       address: endpoint.address,
       pid: 0,
       resources,
+      owner: endpoint.owner,
       withdrawSeq: 0,
       graceMs: 0,
     };

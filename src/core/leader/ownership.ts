@@ -1,13 +1,15 @@
 /**
  * Functions with a hard limit across all data planes have one owning data plane, which alone queues and counts.
  *
- *   O1  the owner is published before the function's first endpoint;
- *   O2  it changes only on release or after a lapsed lease, and after a lapse the sandboxes are replaced, not re-owned:
- *       the old owner's requests may still be in them;
+ *   O1  a sandbox has one owner for life, named when it was asked for, and only that life of that data plane dispatches to it,
+ *       whatever others take themselves for: its requests alone are in there, so that it alone can count them;
+ *   O2  a function's owner, to whom others hand its requests, is published before its first endpoint. It changes only on release
+ *       or after a lapsed lease, and then the sandboxes are replaced, not re-owned;
  *   O3  a new leader takes owners from reports, and names new ones only after every lease of its predecessor's time has run
- *       out.
+ *       out. The report of one that was away may be wrong: sandboxes of another owner are replaced, once reconciliation closed.
  */
-import type { DataPlaneNode, FunctionNode, LeaderState } from './state.ts';
+import { isSameOwner, type SandboxOwner } from '../model/sandbox.ts';
+import type { DataPlaneNode, FunctionNode, LeaderState, Placed } from './state.ts';
 import { withdraw } from './withdrawal.ts';
 
 /** False: nobody can own it now. */
@@ -28,6 +30,27 @@ export function ensureOwner(s: LeaderState, node: FunctionNode): boolean {
       withdraw(s, placed, spec.timeoutMs, 'nobody claims to own it');
   appoint(s, owner, node);
   return true;
+}
+
+/** O1, for a sandbox that is about to be asked for. */
+export function ownerOfNew(s: LeaderState, { record }: FunctionNode): SandboxOwner | undefined {
+  if (record.spec.containerConcurrency === 0) return undefined;
+  const owner = s.writer.owner(record.uid);
+  return owner && { dataPlane: owner.dataPlane, incarnation: owner.incarnation };
+}
+
+/** Nobody sends it a request any more: its owner is not the function's. */
+export function isForeign(s: LeaderState, node: FunctionNode, placed: Placed): boolean {
+  const { record } = node;
+  if (record.spec.containerConcurrency === 0 || placed.generation !== record.generation) return false;
+  if (placed.state === 'withdrawing' || placed.state === 'draining') return false;
+  const owner = s.writer.owner(record.uid);
+  return owner !== undefined && !isSameOwner(placed.owner, owner);
+}
+
+export function foreign(s: LeaderState, node: FunctionNode): readonly Placed[] {
+  if (node.record.spec.containerConcurrency === 0) return [];
+  return [...node.placed].filter((placed) => isForeign(s, node, placed));
 }
 
 /** Sandboxes with a hard limit and nobody to dispatch to them: their owner was restarted, or fell silent, under another leader. */

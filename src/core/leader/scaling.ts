@@ -10,7 +10,7 @@ import { assert } from '../../lib/assert.ts';
 import type { FunctionUid } from '../../lib/ids.ts';
 import { FunctionScaler } from '../autoscaler/function-scaler.ts';
 import type { FunctionRecord } from '../model/function.ts';
-import { ensureOwner, isOrphaned } from './ownership.ts';
+import { ensureOwner, foreign, isForeign, isOrphaned, ownerOfNew } from './ownership.ts';
 import { whyOf } from './reason.ts';
 import type { FunctionNode, LeaderState, Placed, WorkerNode } from './state.ts';
 import { withdraw } from './withdrawal.ts';
@@ -77,7 +77,7 @@ export function scaleOf(s: LeaderState, node: FunctionNode): { ready: number; st
   let starting = 0;
   const { uid, generation } = node.record;
   for (const placed of node.placed) {
-    if (placed.generation !== generation) continue;
+    if (placed.generation !== generation || isForeign(s, node, placed)) continue;
     if (placed.state === 'ready' || placed.state === 'unconfirmed') ready++;
     else if (placed.state === 'pending' || placed.state === 'starting') starting++;
   }
@@ -112,7 +112,12 @@ export function evaluate(s: LeaderState, node: FunctionNode): void {
   if (have >= node.rolloutFloor && scale.ready > 0) node.rolloutFloor = 0;
   if (desired > have) grow(s, node, desired - have);
   else if (desired < have) shrink(s, node, have - desired);
-  const isSettled = decision.settled && node.rolloutFloor === 0 && !isOrphaned(s, node);
+  const isSettled =
+    decision.settled &&
+    node.rolloutFloor === 0 &&
+    !isOrphaned(s, node) &&
+    outdated(node).length === 0 &&
+    foreign(s, node).length === 0;
   if (isSettled) s.active.delete(node.record.uid);
   else s.active.add(node.record.uid);
 }
@@ -157,6 +162,7 @@ function start(s: LeaderState, node: FunctionNode): string | undefined {
   const worker = s.place(spec, node.turn);
   if (typeof worker === 'string') return worker;
   const sandbox = s.nextSandboxId(spec.name);
+  const owner = ownerOfNew(s, node);
   const seq = s.command(worker, {
     kind: 'create',
     sandbox,
@@ -165,6 +171,7 @@ function start(s: LeaderState, node: FunctionNode): string | undefined {
     specIndex: record.specIndex,
     spec,
     trial: false,
+    owner,
     artifactSources: s.options.artifactSources,
   });
   if (seq === 0) return `${worker.id} has too many commands waiting`;
@@ -178,6 +185,7 @@ function start(s: LeaderState, node: FunctionNode): string | undefined {
     address: '',
     pid: 0,
     resources: spec.resources,
+    owner,
     withdrawSeq: 0,
     graceMs: spec.timeoutMs,
   };
@@ -218,13 +226,24 @@ export function startFailed(s: LeaderState, uid: FunctionUid, sandbox: string, r
 export function retireOld(s: LeaderState, node: FunctionNode): void {
   if (!s.closed) return;
   const { record } = node;
-  let old: Placed[] | undefined;
-  for (const placed of node.placed) {
-    const isOld = placed.generation < record.generation;
-    if (isOld && placed.state !== 'withdrawing' && placed.state !== 'draining') (old ??= []).push(placed);
-  }
-  if (old === undefined) return;
+  for (const placed of foreign(s, node))
+    withdraw(s, placed, record.spec.timeoutMs, 'another data plane owns its function');
+  const old = outdated(node);
+  if (old.length === 0) return;
   if (s.liveDataPlanes().some((dataPlane) => dataPlane.specIndex < record.specIndex)) return;
   for (const placed of old)
     withdraw(s, placed, record.spec.timeoutMs, `generation ${record.generation} took over`);
+}
+
+const NONE: readonly Placed[] = [];
+
+/** Of an older generation, and not on their way out. */
+function outdated({ record, placed }: FunctionNode): readonly Placed[] {
+  let old: Placed[] | undefined;
+  for (const one of placed) {
+    const { generation, state } = one;
+    if (generation < record.generation && state !== 'withdrawing' && state !== 'draining')
+      (old ??= []).push(one);
+  }
+  return old ?? NONE;
 }

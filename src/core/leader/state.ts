@@ -13,7 +13,7 @@ import type { FunctionLoad } from '../model/data-plane-report.ts';
 import { limits } from '../../lib/limits.ts';
 import { NO_FENCE, NO_INCARNATION, type Fence, type Incarnation } from '../model/fence.ts';
 import type { FunctionRecord, FunctionSpec, Label, ResourceSpec } from '../model/function.ts';
-import type { Endpoint } from '../model/sandbox.ts';
+import type { Endpoint, SandboxOwner } from '../model/sandbox.ts';
 import type { WorkerCapacity } from '../model/worker-report.ts';
 import { explainNoRoom, type Candidate, type PlacementRequest } from '../placement/filter.ts';
 import { Placer, type Turn } from '../placement/placement.ts';
@@ -32,6 +32,7 @@ export interface Placed {
   address: string;
   pid: number;
   readonly resources: ResourceSpec;
+  owner: SandboxOwner | undefined;
   /** withdrawing: the seq that data planes must have applied. */
   withdrawSeq: number;
   graceMs: number;
@@ -251,8 +252,8 @@ export class LeaderState {
   }
 
   endpointOf(placed: Placed): Endpoint {
-    const { id, uid, generation, specIndex, worker, address } = placed;
-    return { sandbox: id, uid, generation, specIndex, worker: worker.id, address };
+    const { id, uid, generation, specIndex, worker, address, owner } = placed;
+    return { sandbox: id, uid, generation, specIndex, worker: worker.id, address, owner };
   }
 
   liveDataPlanes(): DataPlaneNode[] {

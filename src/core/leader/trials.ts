@@ -2,7 +2,7 @@
 import type { FunctionUid, SandboxId } from '../../lib/ids.ts';
 import type { FunctionRecord, FunctionSpec } from '../model/function.ts';
 import type { SandboxStatus } from '../model/sandbox.ts';
-import { ensureOwner } from './ownership.ts';
+import { ensureOwner, ownerOfNew } from './ownership.ts';
 import type { LeaderState, Placed } from './state.ts';
 
 export function startTrial(s: LeaderState, trial: number, spec: FunctionSpec): void {
@@ -21,6 +21,7 @@ export function startTrial(s: LeaderState, trial: number, spec: FunctionSpec): v
     address: '',
     pid: 0,
     resources: spec.resources,
+    owner: undefined,
     withdrawSeq: 0,
     graceMs: 0,
   };
@@ -32,6 +33,7 @@ export function startTrial(s: LeaderState, trial: number, spec: FunctionSpec): v
     specIndex: 0,
     spec,
     trial: true,
+    owner: undefined,
     artifactSources: s.options.artifactSources,
   });
   if (seq === 0) return fail('the worker has too many commands waiting');
@@ -78,10 +80,12 @@ export function adoptTrial(s: LeaderState, sandbox: SandboxId, record: FunctionR
     placed.state = 'draining';
     return;
   }
-  if (s.command(placed.worker, { kind: 'adopt', sandbox, uid, generation, specIndex }) === 0) return;
+  const owner = ownerOfNew(s, node);
+  if (s.command(placed.worker, { kind: 'adopt', sandbox, uid, generation, specIndex, owner }) === 0) return;
   placed.uid = uid;
   placed.generation = generation;
   placed.specIndex = specIndex;
+  placed.owner = owner;
   placed.graceMs = record.spec.timeoutMs;
   node.placed.add(placed);
   s.active.add(uid);

@@ -156,6 +156,7 @@ function discover(s: LeaderState, node: WorkerNode, status: SandboxStatus): Plac
     address: '',
     pid: status.pid,
     resources: spec?.resources ?? { cpuMillis: 0, memoryMiB: 0 },
+    owner: status.owner,
     withdrawSeq: 0,
     graceMs: spec?.timeoutMs ?? 0,
   };
@@ -167,6 +168,7 @@ function adoptStatus(s: LeaderState, node: WorkerNode, placed: Placed, status: S
   s.active.add(placed.uid);
   node.unseen.delete(placed);
   placed.pid = status.pid;
+  placed.owner = status.owner;
   if (placed.state === 'withdrawing' || placed.state === 'draining') return;
   switch (status.state) {
     case 'starting':
@@ -313,6 +315,7 @@ function bury(s: LeaderState, node: WorkerNode, why: string): void {
     if (placed.state === 'withdrawing') s.removePlaced(placed);
     else vanish(s, placed, `worker ${node.id} is dead`);
   }
+  node.session?.giveUpCreates();
   // If it comes back, in this life or another, it is asked for everything.
   node.view = new WorkerView(node.id);
   s.claims.update(node);

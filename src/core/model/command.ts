@@ -2,6 +2,7 @@
 import type { Digest, FunctionUid, SandboxId } from '../../lib/ids.ts';
 import type { Fence, Incarnation } from './fence.ts';
 import type { FunctionSpec } from './function.ts';
+import type { SandboxOwner } from './sandbox.ts';
 
 export interface CreateSandbox {
   readonly kind: 'create';
@@ -13,6 +14,8 @@ export interface CreateSandbox {
   readonly spec: FunctionSpec;
   /** Runs once before its spec is proposed; killed by the worker if nobody adopts it within the trial's lifetime. */
   readonly trial: boolean;
+  /** Of a function with a hard limit; a trial has none before it is adopted. */
+  readonly owner: SandboxOwner | undefined;
   /** Base URLs of replicas that hold the artifact. */
   readonly artifactSources: readonly string[];
 }
@@ -26,6 +29,7 @@ export type WorkerCommand =
       readonly uid: FunctionUid;
       readonly generation: number;
       readonly specIndex: number;
+      readonly owner: SandboxOwner | undefined;
     }
   /** Stop accepting, finish what runs, then exit; killed after `graceMs`. */
   | { readonly kind: 'drain'; readonly sandbox: SandboxId; readonly graceMs: number }

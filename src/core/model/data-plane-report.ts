@@ -29,6 +29,8 @@ export interface DataPlaneReport {
   readonly withdrawing: readonly { readonly sandbox: SandboxId; readonly inFlight: number }[];
   /** Endpoints taken out locally because they refused a connection. */
   readonly refused: readonly SandboxId[];
+  /** Endpoints with a slot that nobody can give back: never used again here, and to be replaced. */
+  readonly condemned: readonly SandboxId[];
   /** Hard-limited functions that this data plane owns. */
   readonly owned: readonly FunctionUid[];
   /** The first report to a new leader: nothing is left out, and `held` messages follow. */

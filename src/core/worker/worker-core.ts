@@ -186,8 +186,8 @@ export class WorkerCore {
         const status = this.#sandboxes.get(command.sandbox);
         this.#trialDeadlines.delete(command.sandbox);
         if (status === undefined) return;
-        const { uid, generation, specIndex } = command;
-        return this.#change({ ...status, uid, generation, specIndex, trial: false });
+        const { uid, generation, specIndex, owner } = command;
+        return this.#change({ ...status, uid, generation, specIndex, owner, trial: false });
       }
       case 'drain':
         return this.#end(command.sandbox, 'drain', command.graceMs);
@@ -207,7 +207,7 @@ export class WorkerCore {
   }
 
   #create(create: CreateSandbox, nowMs: number): void {
-    const { sandbox, uid, generation, specIndex, trial } = create;
+    const { sandbox, uid, generation, specIndex, trial, owner } = create;
     if (this.#sandboxes.has(sandbox)) return;
     const status: SandboxStatus = {
       id: sandbox,
@@ -219,6 +219,7 @@ export class WorkerCore {
       address: '',
       pid: 0,
       trial,
+      owner,
       reason: '',
       log: '',
       startStages: [],

@@ -126,6 +126,34 @@ export const followers: readonly Mutant[] = [
     checks: ['tests', 'sim'],
   },
   {
+    id: 'sandbox-of-another-owner',
+    group: 'recovery',
+    title: 'a data plane that was away uses a sandbox with a hard limit that another one counts',
+    source: 'own',
+    edits: [
+      {
+        file: 'src/core/dispatch/function-dispatch.ts',
+        find: '      (limit === 0 || state.isOwn);\n',
+        replace: '      (limit === 0 || state.isOwn || state.condemned === false);\n',
+      },
+    ],
+    checks: ['tests', 'sim'],
+  },
+  {
+    id: 'deletion-taken-for-the-name',
+    group: 'recovery',
+    title: 'a request that waits while its function is deleted is answered 404, whoever has the name by then',
+    source: 'own',
+    edits: [
+      {
+        file: 'src/data-plane/invocation.ts',
+        find: '        this.#answered = true;\n        return this.#options.onDeleted();\n',
+        replace: "        return this.#fail('unknown-function');\n",
+      },
+    ],
+    checks: ['tests'],
+  },
+  {
     id: 'port-used-again-at-once',
     group: 'recovery',
     title: 'the port of a sandbox that ended goes to the next one at once',

@@ -76,6 +76,32 @@ export const leader: readonly Mutant[] = [
     checks: ['tests', 'sim'],
   },
   {
+    id: 'creates-outlive-their-worker',
+    group: 'recovery',
+    title: 'what was to start on a worker that is taken for dead starts there when it comes back',
+    source: 'own',
+    edits: [{ file: WORKERS, find: '  node.session?.giveUpCreates();\n', replace: '' }],
+    checks: ['tests', 'sim'],
+  },
+  {
+    id: 'old-generation-forgotten',
+    group: 'recovery',
+    title: 'an older generation that comes back late is left running while nothing else is to be done',
+    source: 'own',
+    edits: [{ file: SCALING, find: '    outdated(node).length === 0 &&\n', replace: '' }],
+    checks: ['tests', 'sim'],
+  },
+  {
+    id: 'late-heartbeat-believed',
+    group: 'recovery',
+    title: 'a heartbeat that comes late takes back what a later one said of its worker',
+    source: 'own',
+    edits: [
+      { file: VIEW, find: '    if (heartbeat.seq >= this.#seq) {', replace: '    if (heartbeat.seq >= 0) {' },
+    ],
+    checks: ['tests', 'sim'],
+  },
+  {
     id: 'inventory-of-an-earlier-life',
     group: 'recovery',
     title: 'an inventory is merged whatever life of its worker it is of',

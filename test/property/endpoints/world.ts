@@ -7,6 +7,7 @@ import fc from 'fast-check';
 import { EndpointReplica, type TableUpdate } from '../../../src/core/endpoints/endpoint-replica.ts';
 import { EndpointWriter } from '../../../src/core/endpoints/endpoint-writer.ts';
 import type { Beacon, EndpointBatch, EndpointSnapshot } from '../../../src/core/model/broadcast.ts';
+import { compareFence, type Fence } from '../../../src/core/model/fence.ts';
 import type { Endpoint, FunctionOwner } from '../../../src/core/model/sandbox.ts';
 import { functionUid, sandboxId } from '../../../src/lib/ids.ts';
 import {
@@ -34,7 +35,8 @@ export type Step =
   | { readonly do: 'beacon'; readonly copy: number }
   | { readonly do: 'take-snapshot' }
   | { readonly do: 'snapshot'; readonly copy: number; readonly pick: number }
-  | { readonly do: 'elect' }
+  /** `recovered`: by a recovery of the cluster, under a higher epoch, whose terms begin again. */
+  | { readonly do: 'elect'; readonly recovered: boolean }
   | { readonly do: 'close' }
   | { readonly do: 'restart'; readonly copy: number }
   | { readonly do: 'refuse'; readonly copy: number; readonly sandbox: number }
@@ -54,7 +56,7 @@ export const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ do: of('beacon'), copy }) },
   { weight: 3, arbitrary: fc.record({ do: of('take-snapshot') }) },
   { weight: 4, arbitrary: fc.record({ do: of('snapshot'), copy, pick }) },
-  { weight: 1, arbitrary: fc.record({ do: of('elect') }) },
+  { weight: 1, arbitrary: fc.record({ do: of('elect'), recovered: fc.boolean() }) },
   { weight: 1, arbitrary: fc.record({ do: of('close') }) },
   { weight: 1, arbitrary: fc.record({ do: of('restart'), copy }) },
   { weight: 2, arbitrary: fc.record({ do: of('refuse'), copy, sandbox }) },
@@ -94,8 +96,8 @@ class Copy {
 
 export class World {
   nowMs = 0;
-  term = 1;
-  writer: EndpointWriter = new EndpointWriter({ epoch: 1, term: 1 });
+  fence: Fence = { epoch: 1, term: 1 };
+  writer: EndpointWriter = new EndpointWriter(this.fence);
   readonly copies: readonly Copy[] = Array.from({ length: COPIES }, () => new Copy());
   readonly published: EndpointBatch[] = [];
   readonly snapshots: EndpointSnapshot[] = [];
@@ -119,7 +121,7 @@ export class World {
       case 'next': {
         const { table } = this.#copy(s.copy);
         const isNext = (batch: EndpointBatch): boolean =>
-          batch.fence.term === table.fence.term && batch.seq === table.seq + 1;
+          compareFence(batch.fence, table.fence) === 0 && batch.seq === table.seq + 1;
         return this.#batch(s.copy, this.published.find(isNext));
       }
       case 'beacon':
@@ -134,8 +136,10 @@ export class World {
         return;
       }
       case 'elect':
-        this.term++;
-        this.writer = new EndpointWriter({ epoch: 1, term: this.term });
+        this.fence = s.recovered
+          ? { epoch: this.fence.epoch + 1, term: 1 }
+          : { ...this.fence, term: this.fence.term + 1 };
+        this.writer = new EndpointWriter(this.fence);
         this.closed = false;
         return;
       case 'close':
@@ -172,11 +176,11 @@ export class World {
     if (batch === undefined) return;
     this.delivered++;
     const one = this.#copy(n);
-    const before = [one.table.fence.term, one.table.seq];
+    const before = one.table.fence;
     const update = one.follow(one.table.onBatch(batch, this.nowMs));
     equal(
       update.fenced,
-      batch.fence.term < (before[0] ?? 0),
+      compareFence(batch.fence, before) < 0,
       'R4: a lower fence is refused, and nothing else',
     );
   }
@@ -190,7 +194,7 @@ export class World {
   beacon(one: Copy): TableUpdate {
     this.publish();
     const beacon: Beacon = {
-      fence: { epoch: 1, term: this.term },
+      fence: this.fence,
       endpointSeq: this.writer.seq,
       digest: this.writer.digest(),
       specIndex: 0,
@@ -234,7 +238,7 @@ export class World {
   acknowledgedButHeld(table: EndpointReplica): string[] {
     const last = new Map<string, 'put' | 'withdraw'>();
     for (const batch of this.published) {
-      if (batch.fence.term !== table.fence.term || batch.seq > table.seq) continue;
+      if (compareFence(batch.fence, table.fence) !== 0 || batch.seq > table.seq) continue;
       for (const change of batch.changes) {
         if (change.kind === 'put') last.set(change.endpoint.sandbox, 'put');
         else if (change.kind === 'withdraw') last.set(change.sandbox, 'withdraw');

@@ -1,15 +1,10 @@
-/**
- * A worker that starts and ends sandboxes, and a leader's view of it behind a bus that loses, repeats and reorders; and the
- * numbered commands of the other direction.
- */
+/** A worker that starts and ends sandboxes, and a leader's view of it behind a bus that loses, repeats and reorders. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { CommandSession } from '../../../src/core/fleet/command-session.ts';
 import { WorkerView } from '../../../src/core/fleet/worker-view.ts';
-import type { CommandEnvelope } from '../../../src/core/model/command.ts';
 import type { Incarnation } from '../../../src/core/model/fence.ts';
 import type { SandboxState, SandboxStatus } from '../../../src/core/model/sandbox.ts';
-import type { WorkerReport } from '../../../src/core/model/worker-report.ts';
+import type { FunctionCounts, WorkerHeartbeat, WorkerReport } from '../../../src/core/model/worker-report.ts';
 import { HeldArtifacts } from '../../../src/core/worker/held-artifacts.ts';
 import { sandboxId, workerId, type Digest } from '../../../src/lib/ids.ts';
 import { heartbeat, inventory, status } from '../../unit/fleet/fixtures.ts';
@@ -26,6 +21,8 @@ class Truth {
   life: Incarnation = { ms: 1, nonce: 1 };
   version = 0;
   sent = 0;
+  seq = 0;
+  cordoned = false;
   started = 0;
   readonly alive = new Map<string, SandboxStatus>();
   /** Of this life, in the order of versions. */
@@ -48,13 +45,38 @@ class Truth {
     const changes = new Map(
       this.history.filter(({ version }) => version > this.sent).map((one) => [one.id, one]),
     );
-    const report = heartbeat(this.sent, this.version, [...changes.values()], {
-      incarnation: this.life,
-      artifactsAdded,
-      artifactsRemoved,
-    });
+    return this.#heartbeat(this.sent, [...changes.values()], { artifactsAdded, artifactsRemoved });
+  }
+
+  /** Claims nothing about single sandboxes. */
+  hello(): WorkerReport {
+    const counts = new Map<number, FunctionCounts>();
+    for (const { uid, generation, state } of this.alive.values()) {
+      const count = counts.get(uid) ?? { uid, generation, starting: 0, ready: 0 };
+      if (state === 'starting' || state === 'ready') counts.set(uid, { ...count, [state]: count[state] + 1 });
+    }
+    this.artifacts.takeChanges();
+    return {
+      kind: 'hello',
+      heartbeat: this.#heartbeat(this.version, []),
+      counts: [...counts.values()],
+      artifacts: this.artifacts.list,
+    };
+  }
+
+  #heartbeat(
+    since: number,
+    changes: readonly SandboxStatus[],
+    artifacts: Partial<Pick<WorkerHeartbeat, 'artifactsAdded' | 'artifactsRemoved'>> = {},
+  ): WorkerHeartbeat {
+    const { life, cordoned } = this;
     this.sent = this.version;
-    return report;
+    return heartbeat(since, this.version, changes, {
+      incarnation: life,
+      cordoned,
+      seq: ++this.seq,
+      ...artifacts,
+    });
   }
 
   /** The same truth is always cut the same way. */
@@ -76,6 +98,7 @@ class Truth {
     this.life = { ms: this.life.ms + 1, nonce: this.life.nonce * 7 };
     this.version = 0;
     this.sent = 0;
+    this.seq = 0;
     this.alive.clear();
     this.history = [];
     this.artifacts = new HeldArtifacts([]);
@@ -94,8 +117,8 @@ type Step =
   | { readonly do: 'go-on'; readonly pick: number }
   | { readonly do: 'end'; readonly pick: number }
   | { readonly do: 'unpack' | 'forget'; readonly artifact: Digest }
-  | { readonly do: 'heartbeat'; readonly lost: boolean }
-  | { readonly do: 'inventory' }
+  | { readonly do: 'heartbeat' | 'hello'; readonly lost: boolean }
+  | { readonly do: 'cordon' | 'inventory' }
   | { readonly do: 'deliver'; readonly pick: number }
   | { readonly do: 'restart' };
 
@@ -113,6 +136,8 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     }),
   },
   { weight: 8, arbitrary: fc.record({ do: of('heartbeat'), lost: fc.boolean() }) },
+  { weight: 2, arbitrary: fc.record({ do: of('hello'), lost: fc.boolean() }) },
+  { weight: 1, arbitrary: fc.record({ do: of('cordon') }) },
   { weight: 3, arbitrary: fc.record({ do: of('inventory') }) },
   { weight: 10, arbitrary: fc.record({ do: of('deliver'), pick }) },
   { weight: 1, arbitrary: fc.record({ do: of('restart') }) },
@@ -125,6 +150,8 @@ class World {
   readonly sent: WorkerReport[] = [];
   /** What the changes alone say. */
   readonly mirror = new Map<string, SandboxStatus>();
+  /** What was said last, of what has come. */
+  latest: WorkerHeartbeat | undefined;
   /** Seen gone in this life of the worker. */
   readonly buried = new Set<string>();
 
@@ -143,8 +170,12 @@ class World {
       case 'unpack':
       case 'forget':
         return truth.artifact(s.artifact, s.do === 'unpack');
-      case 'heartbeat': {
-        const report = truth.heartbeat();
+      case 'cordon':
+        truth.cordoned = !truth.cordoned;
+        return;
+      case 'heartbeat':
+      case 'hello': {
+        const report = s.do === 'hello' ? truth.hello() : truth.heartbeat();
         if (!s.lost) this.sent.push(report);
         return;
       }
@@ -170,6 +201,7 @@ class World {
       life.ms < known.ms ? 'older' : undefined,
     );
     if (life.ms > known.ms) this.buried.clear();
+    this.#note(report, life.ms >= known.ms);
     for (const { before: was, after } of result.changes) {
       const id = (after ?? was)?.id ?? '';
       expect(was, 'a change begins with what was known').toEqual(this.mirror.get(id));
@@ -190,7 +222,19 @@ class World {
     return result.needInventory;
   }
 
+  #note(report: WorkerReport, isHeard: boolean): void {
+    const said = report.kind === 'hello' ? report.heartbeat : report;
+    if (!isHeard || said.kind !== 'heartbeat') return;
+    const { latest } = this;
+    const isLater =
+      latest === undefined ||
+      said.incarnation.ms > latest.incarnation.ms ||
+      (said.incarnation.ms === latest.incarnation.ms && said.seq > latest.seq);
+    if (isLater) this.latest = said;
+  }
+
   check(): void {
+    expect(this.view.cordoned, 'a late heartbeat takes nothing back').toBe(this.latest?.cordoned ?? false);
     expect(new Map(this.view.sandboxes), 'the changes say it all').toEqual(this.mirror);
     if (this.view.incarnation.ms !== this.truth.life.ms) return;
     const history = new Set(this.truth.history.map((one) => JSON.stringify(one)));
@@ -228,61 +272,8 @@ describe('any history of a worker', () => {
         world.quiesce();
         changes += world.truth.history.length;
       }),
-      { seed: 71, numRuns: 300 },
+      { seed: 71, numRuns: 150 },
     );
-    expect(changes).toBeGreaterThan(2_000);
-  });
-});
-
-describe('any loss, repetition and disorder of commands', () => {
-  type Event =
-    | { readonly do: 'submit' }
-    | { readonly do: 'take'; readonly ms: number; readonly lost: boolean }
-    | { readonly do: 'deliver' | 'acknowledge'; readonly pick: number };
-  const event: fc.Arbitrary<Event> = fc.oneof(
-    { weight: 4, arbitrary: fc.record({ do: of('submit') }) },
-    { weight: 5, arbitrary: fc.record({ do: of('take'), ms: fc.nat(700), lost: fc.boolean() }) },
-    {
-      weight: 8,
-      arbitrary: fc.record({ do: fc.constantFrom('deliver' as const, 'acknowledge' as const), pick }),
-    },
-  );
-
-  it('applies every command once, in order (R3)', () => {
-    fc.assert(
-      fc.property(fc.array(event, { maxLength: 80, size: 'max' }), (events) => {
-        const session = new CommandSession({ epoch: 1, term: 1 }, { ms: 1, nonce: 1 });
-        const wire: CommandEnvelope[] = [];
-        const acks = [0];
-        const applied: string[] = [];
-        let nowMs = 0;
-        const receive = (envelope: CommandEnvelope | undefined): void => {
-          if (envelope === undefined || envelope.seq !== applied.length + 1) return;
-          applied.push(envelope.command.kind === 'kill' ? envelope.command.sandbox : '');
-          acks.push(envelope.seq);
-        };
-        const numbers: number[] = [];
-        for (const e of events) {
-          if (e.do === 'submit') {
-            numbers.push(session.submit({ kind: 'kill', sandbox: sandboxId(`s-${numbers.length + 1}`) }));
-          } else if (e.do === 'take') {
-            nowMs += e.ms;
-            const out = session.take(nowMs);
-            if (!e.lost) wire.push(...out);
-          } else if (e.do === 'deliver') receive(wire[e.pick % Math.max(1, wire.length)]);
-          else session.acknowledge(acks[e.pick % acks.length] ?? 0);
-        }
-        // Nothing is lost any more.
-        for (let round = 0; session.waiting > 0 && round < 20; round++) {
-          nowMs += 2_000;
-          for (const envelope of session.take(nowMs)) receive(envelope);
-          session.acknowledge(applied.length);
-        }
-        expect(numbers).toEqual(numbers.map((_, i) => i + 1));
-        expect(applied).toEqual(numbers.map((n) => `s-${n}`));
-        expect([session.waiting, session.nextDueMs]).toEqual([0, Number.POSITIVE_INFINITY]);
-      }),
-      { seed: 72, numRuns: 200 },
-    );
+    expect(changes).toBeGreaterThan(1_000);
   });
 });

@@ -3,33 +3,10 @@
  * repeats and reorders, crashes at any point, and the safety checks of the paper after every step.
  */
 import { Raft } from '../../../src/core/raft/raft.ts';
-import type {
-  LogEntry,
-  Persist,
-  PersistentState,
-  RaftBoot,
-  RaftMessage,
-  Ready,
-  Snapshot,
-} from '../../../src/core/raft/types.ts';
+import type { LogEntry, Persist, RaftMessage, Ready } from '../../../src/core/raft/types.ts';
 import { replicaId, type ReplicaId } from '../../../src/lib/ids.ts';
 import { prng, type Prng } from '../../../src/lib/prng.ts';
-
-export interface Disk {
-  hardState: PersistentState;
-  entries: LogEntry[];
-  snapshot: Snapshot | undefined;
-  voter: boolean;
-  votesAboveTerm: number;
-}
-
-const blank = (): Disk => ({
-  hardState: { term: 0, vote: '', commit: 0 },
-  entries: [],
-  snapshot: undefined,
-  voter: true,
-  votesAboveTerm: 0,
-});
+import { blankDisk, bootFrom, write, type Disk } from './disk.ts';
 
 export interface Replica {
   readonly id: ReplicaId;
@@ -69,7 +46,14 @@ export class World {
     this.options = { lossPct: 0, duplicatePct: 0, compactEvery: 0, ...options };
     this.members = Array.from({ length: size }, (_, i) => replicaId(`r${i + 1}`));
     for (const id of this.members) {
-      this.replicas.set(id, { id, raft: undefined, disk: blank(), pending: [], applied: new Map(), life: 0 });
+      this.replicas.set(id, {
+        id,
+        raft: undefined,
+        disk: blankDisk(),
+        pending: [],
+        applied: new Map(),
+        life: 0,
+      });
       this.start(id);
     }
   }
@@ -85,14 +69,6 @@ export class World {
     replica.life++;
     replica.pending = [];
     replica.applied = new Map();
-    const { disk } = replica;
-    const boot: RaftBoot = {
-      hardState: disk.hardState,
-      snapshot: disk.snapshot,
-      entries: disk.entries.slice(),
-      voter: disk.voter,
-      votesAboveTerm: disk.votesAboveTerm,
-    };
     replica.raft = new Raft(
       {
         cluster: 'c',
@@ -106,7 +82,7 @@ export class World {
         commandVersion: 1,
         random: this.random.fork(`${id}/${replica.life}`),
       },
-      boot,
+      bootFrom(replica.disk),
       this.nowMs,
     );
     this.pump(replica);
@@ -124,7 +100,7 @@ export class World {
 
   wipe(id: ReplicaId): void {
     this.crash(id);
-    this.get(id).disk = { ...blank(), voter: false };
+    this.get(id).disk = { ...blankDisk(), voter: false };
   }
 
   /** Takes Ready after Ready until the replica has nothing more to say. */
@@ -260,29 +236,5 @@ export class World {
       if (status.lastIndex < highest)
         throw new Error(`leader completeness: ${status.lastIndex} < ${highest}`);
     }
-  }
-}
-
-function write(disk: Disk, persist: Persist): void {
-  if (persist.hardState !== undefined) {
-    if (persist.hardState.term < disk.hardState.term) throw new Error('the durable term fell');
-    disk.hardState = persist.hardState;
-  }
-  if (persist.snapshot !== undefined && persist.snapshot.index > (disk.snapshot?.index ?? 0)) {
-    const { snapshot } = persist;
-    const last = disk.entries.at(-1)?.index ?? 0;
-    const keeps = disk.entries.some(
-      (entry) => entry.index === snapshot.index && entry.term === snapshot.term,
-    );
-    disk.entries =
-      keeps && last > snapshot.index ? disk.entries.filter((entry) => entry.index > snapshot.index) : [];
-    disk.snapshot = snapshot;
-  }
-  const first = persist.entries[0]?.index;
-  if (first !== undefined)
-    disk.entries = [...disk.entries.filter((entry) => entry.index < first), ...persist.entries];
-  if (persist.identity !== undefined) {
-    disk.voter = persist.identity.voter;
-    disk.votesAboveTerm = persist.identity.votesAboveTerm;
   }
 }

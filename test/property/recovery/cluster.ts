@@ -1,34 +1,52 @@
 /**
- * The model cluster: production cores under virtual time, without promises, bytes or disks, so that a history is cheap to
- * run and a counterexample shrinks to a few lines. Raft is taken for granted: a leader is named by the script, with a term
- * of its own and the whole registry.
+ * The model cluster: production cores under virtual time, without promises, bytes or sockets, so that a history is cheap to run
+ * and a counterexample shrinks to a few lines.
  */
 import type { SandboxStatus } from '../../../src/core/model/sandbox.ts';
 import {
   dataPlaneId,
+  functionName,
+  replicaId,
   workerId,
   type DataPlaneId,
+  type ReplicaId,
   type SandboxId,
   type WorkerId,
 } from '../../../src/lib/ids.ts';
 import { prng, type Prng } from '../../../src/lib/prng.ts';
 import { EventQueue } from '../../sim/event-queue.ts';
+import { blankDisk, type Disk } from '../raft/disk.ts';
 import type { Running, World } from './cast.ts';
 import { DataPlaneProcess, type TableContent } from './data-plane-process.ts';
-import { LeaderProcess } from './leader-process.ts';
+import type { LeaderProcess } from './leader-process.ts';
 import { Network } from './network.ts';
 import { Promises } from './promises.ts';
+import { Registrar } from './registrar.ts';
 import { Registry, type SpecKnobs } from './registry.ts';
+import { ReplicaProcess } from './replica-process.ts';
 import { Request } from './request.ts';
 import { newWorkerFile, WorkerProcess, type WorkerFile } from './worker-process.ts';
 
+const REPLICAS = 3;
 const SAVE_MS = 100;
+const ADVISORY_MS = 4;
+/** A leader is there by then, when a majority is. */
+const ELECTED_MS = 10_000;
+const HANDED_OVER_MS = 1_000;
 
 export interface ClusterSize {
   readonly workers: number;
   readonly dataPlanes: number;
   /** NATS servers that members are spread over. */
   readonly servers: number;
+}
+
+/** How a leader goes. `cut off`: from the other replicas alone, for a second. `handed over`: as it does when it is stopped. */
+export type Departure = 'dead' | 'frozen' | 'cut off' | 'handed over';
+
+interface ReplicaSlot {
+  readonly disk: Disk;
+  process: ReplicaProcess | undefined;
 }
 
 interface WorkerSlot {
@@ -44,33 +62,41 @@ interface DataPlaneSlot {
 export class Cluster implements World {
   readonly queue: EventQueue = new EventQueue();
   readonly registry: Registry = new Registry();
+  readonly registrar: Registrar;
   readonly network: Network;
   readonly promises: Promises;
+  readonly replicaIds: readonly ReplicaId[];
   readonly workerIds: readonly WorkerId[];
   readonly dataPlaneIds: readonly DataPlaneId[];
-  /** Who was elected last, while it lives. */
-  leader: LeaderProcess | undefined;
   readonly requests: Request[] = [];
   readonly #size: ClusterSize;
   readonly #random: Prng;
   readonly #leaders = new Map<number, LeaderProcess>();
+  readonly #replicas: ReadonlyMap<string, ReplicaSlot>;
   readonly #workers: ReadonlyMap<string, WorkerSlot>;
   readonly #dataPlanes: ReadonlyMap<string, DataPlaneSlot>;
-  #term = 0;
   #lives = 0;
 
   constructor(seed: number, size: ClusterSize) {
     this.#size = size;
     this.#random = prng(seed);
     this.network = new Network(this.queue, this.#random.fork('network'));
-    this.promises = new Promises(this);
+    this.registrar = new Registrar({
+      queue: this.queue,
+      leader: () => this.leader,
+      lifeOf: (id) => this.dataPlane(id)?.incarnation.ms,
+    });
+    this.promises = new Promises(this, this.registrar.mutations);
+    this.replicaIds = numbered(REPLICAS, (n) => replicaId(`r${n}`));
     this.workerIds = numbered(size.workers, (n) => workerId(`w${n}`));
     this.dataPlaneIds = numbered(size.dataPlanes, (n) => dataPlaneId(`d${n}`));
+    this.#replicas = new Map(this.replicaIds.map((id) => [id, { disk: blankDisk(), process: undefined }]));
     this.#workers = new Map(this.workerIds.map((id) => [id, { file: newWorkerFile(), process: undefined }]));
     this.#dataPlanes = new Map(this.dataPlaneIds.map((id) => [id, { file: undefined, process: undefined }]));
     for (const id of this.workerIds) this.startWorker(id);
     for (const id of this.dataPlaneIds) this.startDataPlane(id);
-    this.elect();
+    for (const id of this.replicaIds) this.startReplica(id);
+    this.#awaitLeader(() => this.leader !== undefined);
     this.#saveTables();
   }
 
@@ -85,70 +111,102 @@ export class Cluster implements World {
 
   endFaults(): void {
     this.network.healAll();
-    this.leader?.restoreBus();
+    this.#everyoneReconnects();
     for (const worker of this.liveWorkers()) worker.failingStarts = 0;
+    for (const id of this.replicaIds) this.startReplica(id);
     for (const id of this.workerIds) this.startWorker(id);
     for (const id of this.dataPlaneIds) this.startDataPlane(id);
   }
 
-  /** Until it has been at rest for a while. @returns what keeps it from that, if anything does */
-  settle(withinMs: number, stillMs: number): string | undefined {
-    const untilMs = this.nowMs + withinMs;
-    let restedMs = 0;
-    while (this.nowMs < untilMs && restedMs < stillMs) {
-      this.run(100);
-      restedMs = this.unsettled() === undefined ? restedMs + 100 : 0;
-    }
-    return this.unsettled();
-  }
-
-  /** Each function through each data plane. @returns those that failed */
-  callEverything(): string[] {
-    const calls = this.registry
-      .list()
-      .flatMap(({ spec }) => this.dataPlaneIds.map((id) => ({ id, request: this.call(spec.name, id) })));
-    this.run(5_000);
-    return calls
-      .filter(({ request }) => request?.outcome !== 'ok')
-      .map(
-        ({ id, request }) => `${request?.name ?? 'unknown'} through ${id}: ${request?.outcome ?? 'no end'}`,
-      );
-  }
-
   // ---- leaders ------------------------------------------------------------------------------------------------------
+
+  /** Who was elected last, while it lives. */
+  get leader(): LeaderProcess | undefined {
+    let last: LeaderProcess | undefined;
+    for (const { process } of this.#replicas.values())
+      if (process?.leading !== undefined && process.leading.fence.term > (last?.fence.term ?? 0))
+        last = process.leading;
+    return last;
+  }
 
   leaderOf(term: number): LeaderProcess | undefined {
     const leader = this.#leaders.get(term);
-    return leader?.state === 'leading' ? leader : undefined;
+    return leader?.isAwake === true ? leader : undefined;
   }
 
-  /** The one before must be out of the way: dead, or frozen. */
-  elect(): void {
-    this.registry.noop();
-    const leader = new LeaderProcess(this, ++this.#term);
-    this.#leaders.set(this.#term, leader);
-    this.leader = leader;
-    leader.start();
+  /** Leaders that acted, after the first. */
+  get failovers(): number {
+    return Math.max(0, this.#leaders.size - 1);
   }
 
-  depose(how: 'dead' | 'frozen'): void {
-    if (this.leader !== undefined) this.leader.state = how;
-    this.leader = undefined;
+  /**
+   * Another leader than the present one acts when this returns, unless the bus is away for longer than that takes. The other
+   * replicas are made fit to elect it; `leaderlessMs` is how long they hear nothing of one another.
+   */
+  failOver(how: Departure, leaderlessMs: number): void {
+    const before = this.leader?.fence.term ?? 0;
+    const old = this.#replicaOf(this.leader);
+    for (const id of this.replicaIds) {
+      this.startReplica(id);
+      this.network.heal(id);
+      for (const other of this.replicaIds) this.network.join(id, other);
+    }
+    if (old !== undefined) this.#depart(old, how);
+    if (leaderlessMs > 0 && how !== 'handed over') {
+      this.network.silenceRaft(leaderlessMs);
+      this.run(leaderlessMs);
+    }
+    if (old !== undefined && how === 'dead') this.#advise(old.id);
+    const isThere = (): boolean => (this.leader?.fence.term ?? 0) > before;
+    // A transfer gives up when its messages are lost; whoever stops a replica stops it all the same.
+    if (how === 'handed over' && !this.#awaitLeader(isThere, HANDED_OVER_MS) && old !== undefined)
+      this.killReplica(old.id, 'dead');
+    this.#awaitLeader(isThere);
+    if (old !== undefined) this.startReplica(old.id);
+  }
+
+  #replicaOf(leader: LeaderProcess | undefined): ReplicaProcess | undefined {
+    return leader === undefined ? undefined : this.#replicas.get(leader.host)?.process;
+  }
+
+  #depart(old: ReplicaProcess, how: Departure): void {
+    if (how === 'handed over' && old.transferLeadership()) return;
+    if (how !== 'cut off') return this.killReplica(old.id, how === 'frozen' ? 'frozen' : 'dead');
+    const others = this.replicaIds.filter((id) => id !== old.id);
+    for (const other of others) {
+      this.network.part(old.id, other);
+      this.network.part(other, old.id);
+    }
+    this.queue.after(1_000, () => {
+      for (const other of others) this.network.join(old.id, other);
+    });
+  }
+
+  /** False: not in time. */
+  #awaitLeader(isThere: () => boolean, withinMs = ELECTED_MS): boolean {
+    const untilMs = this.nowMs + withinMs;
+    while (!isThere() && this.queue.runNext(untilMs));
+    return isThere();
+  }
+
+  /** The server saw its connection close. */
+  #advise(gone: ReplicaId): void {
+    for (const id of this.replicaIds)
+      this.queue.after(ADVISORY_MS, () => {
+        if (this.network.hasBus) this.#replicas.get(id)?.process?.onGone(gone);
+      });
   }
 
   /** SIGCONT for every leader of old: each takes itself for the leader for a moment, and says all that it has to say. */
   wakeZombies(): void {
-    for (const leader of this.#leaders.values()) {
-      if (leader.state !== 'frozen') continue;
-      leader.state = 'leading';
-      leader.announce();
-      this.queue.after(150, () => {
-        leader.state = 'dead';
-      });
-    }
+    for (const leader of this.#leaders.values()) leader.wake();
   }
 
   // ---- members ------------------------------------------------------------------------------------------------------
+
+  replica(id: string): ReplicaProcess | undefined {
+    return this.#replicas.get(id)?.process;
+  }
 
   worker(id: string): WorkerProcess | undefined {
     return this.#workers.get(id)?.process;
@@ -164,6 +222,27 @@ export class Cluster implements World {
 
   liveDataPlanes(): DataPlaneProcess[] {
     return this.dataPlaneIds.flatMap((id) => this.dataPlane(id) ?? []);
+  }
+
+  startReplica(id: ReplicaId): void {
+    const slot = this.#replicas.get(id);
+    if (slot === undefined || slot.process !== undefined) return;
+    const random = this.#life(id);
+    const onElected = (leader: LeaderProcess): void => void this.#leaders.set(leader.fence.term, leader);
+    slot.process = new ReplicaProcess(this, id, this.#lives, slot.disk, random, onElected);
+  }
+
+  killReplica(id: ReplicaId, how: 'dead' | 'frozen'): void {
+    const slot = this.#replicas.get(id);
+    slot?.process?.kill(how);
+    if (slot !== undefined) slot.process = undefined;
+  }
+
+  restartControlPlane(afterMs: number): void {
+    for (const id of this.replicaIds) this.killReplica(id, 'dead');
+    this.queue.after(afterMs, () => {
+      for (const id of this.replicaIds) this.startReplica(id);
+    });
   }
 
   startWorker(id: WorkerId): void {
@@ -208,40 +287,50 @@ export class Cluster implements World {
 
   // ---- what users do ------------------------------------------------------------------------------------------------
 
-  register(name: string, knobs: SpecKnobs, trial: boolean): void {
-    const { leader } = this;
-    if (leader === undefined) return;
-    const spec = this.registry.spec(name, knobs);
-    if (trial) return leader.tryFirst(spec);
-    const record = this.registry.put(spec);
-    leader.applied(record.uid, record);
+  register(
+    name: string,
+    knobs: SpecKnobs,
+    how: { readonly trial: boolean; readonly insists: boolean },
+  ): void {
+    this.registrar.put(this.registry.spec(name, knobs), how);
   }
 
-  unregister(name: string): void {
-    if (this.leader === undefined) return;
-    const record = this.registry.delete(name);
-    if (record !== undefined) this.leader.applied(record.uid, undefined);
+  unregister(name: string, insists: boolean): void {
+    this.registrar.delete(functionName(name), insists);
+  }
+
+  /** The connection of the leader that everything but Raft goes over. */
+  leaderLosesBus(ms: number): void {
+    const replica = this.#replicaOf(this.leader);
+    replica?.setBulk(false);
+    this.queue.after(ms, () => {
+      if (this.network.hasBus) replica?.setBulk(true);
+    });
   }
 
   /** NATS is gone, and back: for everyone at once. */
   blackOut(ms: number): void {
-    const members = [...this.workerIds, ...this.dataPlaneIds];
-    this.leader?.loseBus(ms);
-    for (const id of members) this.network.cut(id, ['in', 'out']);
+    this.network.busAway();
+    for (const { process } of this.#replicas.values()) process?.setBulk(false);
     this.queue.after(ms, () => {
-      for (const id of members) this.network.heal(id);
+      if (this.network.busBack()) this.#everyoneReconnects();
     });
+  }
+
+  #everyoneReconnects(): void {
+    for (const { process } of this.#replicas.values()) process?.setBulk(true);
+    for (const worker of this.liveWorkers()) worker.reconnect();
   }
 
   /** The first worker is left, so that there is always somewhere to go. */
   cordon(worker: WorkerId, on: boolean): void {
     if (worker !== this.workerIds[0])
-      this.leader?.hear((brain, nowMs) => void brain.cordon(worker, on, nowMs));
+      this.leader?.act((brain, nowMs) => void brain.cordon(worker, on, nowMs));
   }
 
-  /** Undefined: the data plane is down, or does not know the name. */
+  /** Undefined: the data plane is down. */
   call(name: string, dataPlane: DataPlaneId): Request | undefined {
-    const request = new Request(name);
+    const request = new Request(name, this.nowMs);
     if (this.dataPlane(dataPlane)?.call(request) !== true) return undefined;
     this.requests.push(request);
     return request;
@@ -262,54 +351,8 @@ export class Cluster implements World {
       .find(({ running }) => running.has(sandbox))
       ?.running.get(sandbox);
   }
-
-  /** R1, R5 and R6: what keeps the cluster from being at rest and of one mind; undefined when it is. */
-  unsettled(): string | undefined {
-    const { leader, registry } = this;
-    if (leader === undefined) return 'there is no leader';
-    if (!leader.brain.isReconciled) return 'reconstruction is not closed';
-    const open = this.requests.filter(({ outcome }) => outcome === undefined).length;
-    if (open > 0) return `${open} requests have not ended`;
-    const truth = this.liveWorkers().flatMap(({ core }) => [...core.sandboxes.values()]);
-    const unready = truth.filter(({ state }) => state !== 'ready');
-    if (unready.length > 0)
-      return `workers have ${unready.map(({ id, state }) => `${id} ${state}`).join(', ')}`;
-    for (const { uid, generation, spec } of registry.list()) {
-      const ready = truth.filter((status) => status.uid === uid && status.generation === generation);
-      if (ready.length !== spec.scaling.min)
-        return `${spec.name} has ${ready.length} sandboxes of generation ${generation} and should have ${spec.scaling.min}`;
-    }
-    const ids = names(truth.map(({ id }) => id));
-    const table = names(
-      leader.brain.sandboxes().map(({ id, state }) => `${id}${state === 'ready' ? '' : ` ${state}`}`),
-    );
-    if (ids !== table) return `R1: the workers have [${ids}], the leader has [${table}]`;
-    for (const { id, table: own, specs } of this.liveDataPlanes()) {
-      const held = names(own.endpoints().map(({ sandbox }) => sandbox));
-      if (held !== ids) return `R1: the workers have [${ids}], ${id} has [${held}]`;
-      if (own.unconfirmed > 0) return `${id} has ${own.unconfirmed} unconfirmed endpoints`;
-      const known = names(specs.save().functions.map(describe));
-      const registered = names(registry.list().map(describe));
-      if (known !== registered) return `R5: registered are [${registered}], ${id} knows [${known}]`;
-    }
-    return undefined;
-  }
 }
 
 function numbered<T>(count: number, make: (n: number) => T): T[] {
   return Array.from({ length: count }, (_, i) => make(i + 1));
-}
-
-function names(list: readonly string[]): string {
-  return [...list].sort().join(' ');
-}
-
-function describe({
-  spec,
-  generation,
-}: {
-  readonly spec: { readonly name: string };
-  readonly generation: number;
-}): string {
-  return `${spec.name}/${generation}`;
 }

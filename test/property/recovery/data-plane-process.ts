@@ -3,9 +3,9 @@
  * does. A request is a value that ends once.
  */
 import { Dispatcher, DISPATCHER_DEFAULTS } from '../../../src/core/dispatch/dispatcher.ts';
-import type { DispatchEffect } from '../../../src/core/dispatch/effects.ts';
-import { SpecReplica, type SpecUpdate } from '../../../src/core/dispatch/spec-replica.ts';
+import type { DispatchEffect, RejectReason } from '../../../src/core/dispatch/effects.ts';
 import type { Ticket } from '../../../src/core/dispatch/ticket.ts';
+import { SpecReplica, type SpecUpdate } from '../../../src/core/dispatch/spec-replica.ts';
 import {
   EndpointReplica,
   type SavedTable,
@@ -18,19 +18,23 @@ import type {
   SpecBatch,
   SpecSnapshot,
 } from '../../../src/core/model/broadcast.ts';
-import type { DataPlaneMessage, PullStream } from '../../../src/core/model/data-plane-report.ts';
+import type { DataPlaneMessage, LookupReply, PullStream } from '../../../src/core/model/data-plane-report.ts';
 import { compareFence, NO_FENCE, type Fence, type Incarnation } from '../../../src/core/model/fence.ts';
+import type { FunctionRecord } from '../../../src/core/model/function.ts';
 import type { FunctionName, FunctionUid, DataPlaneId } from '../../../src/lib/ids.ts';
-import { assert, unreachable } from '../../../src/lib/assert.ts';
+import { unreachable } from '../../../src/lib/assert.ts';
 import type { Prng } from '../../../src/lib/prng.ts';
-import type { DataPlaneMember, World } from './cast.ts';
+import type { LeaderMember, World } from './cast.ts';
+import { Exchanges, type ExchangingDataPlane } from './exchanges.ts';
+import type { Stream } from './network.ts';
 import type { Outcome, Request } from './request.ts';
 
 const REPORT_MS = 250;
 const FULL_REPORTS = 3;
 const SWEEP_MS = 20;
 const PULL_GAP_MS = 25;
-const HOP_MS = 1;
+const LOOKUP_MS = 4_000;
+const LOOKUP_RETRY_MS = 50;
 
 /** What is in the data plane's file. */
 export interface TableContent {
@@ -38,7 +42,7 @@ export interface TableContent {
   readonly endpoints: SavedTable;
 }
 
-export class DataPlaneProcess implements DataPlaneMember {
+export class DataPlaneProcess implements ExchangingDataPlane {
   readonly id: DataPlaneId;
   readonly incarnation: Incarnation;
   readonly specs: SpecReplica = new SpecReplica();
@@ -46,7 +50,6 @@ export class DataPlaneProcess implements DataPlaneMember {
   readonly dispatcher: Dispatcher<Request>;
   readonly #world: World;
   readonly #server: string;
-  readonly #random: Prng;
   #fence: Fence = NO_FENCE;
   #announced = false;
   #alive = true;
@@ -61,6 +64,9 @@ export class DataPlaneProcess implements DataPlaneMember {
   #demandScheduled = false;
   /** Not ended yet, its own and its peers'. */
   readonly #open = new Set<Request>();
+  /** With the dispatcher; the others are being looked up. */
+  readonly #submitted = new WeakSet<Request>();
+  readonly #exchanges: Exchanges;
 
   constructor(
     world: World,
@@ -73,7 +79,7 @@ export class DataPlaneProcess implements DataPlaneMember {
     this.#world = world;
     this.id = id;
     this.#server = server;
-    this.#random = random;
+    this.#exchanges = new Exchanges(world, this, random);
     this.incarnation = { ms: life, nonce: random.uint32() };
     this.dispatcher = new Dispatcher({
       ...DISPATCHER_DEFAULTS,
@@ -92,6 +98,10 @@ export class DataPlaneProcess implements DataPlaneMember {
     for (const record of this.specs.onSnapshot(saved.specs).put) this.dispatcher.putFunction(record, nowMs);
     for (const { uid, owner } of saved.endpoints.owners) this.dispatcher.setOwner(uid, owner, nowMs);
     for (const endpoint of saved.endpoints.endpoints) this.dispatcher.putEndpoint(endpoint, nowMs);
+  }
+
+  get isAlive(): boolean {
+    return this.#alive;
   }
 
   save(): TableContent {
@@ -124,7 +134,11 @@ export class DataPlaneProcess implements DataPlaneMember {
   #onEndpointSnapshot(snapshot: EndpointSnapshot): void {
     if (!this.#alive) return;
     this.#applyEndpoints(snapshot.fence, this.table.onSnapshot(snapshot, this.#world.nowMs));
-    this.#reportSoon();
+    this.reportSoon();
+  }
+
+  #onSpecSnapshot(snapshot: SpecSnapshot): void {
+    if (this.#alive) this.#applySpecs(this.specs.onSnapshot(snapshot));
   }
 
   #see(fence: Fence): boolean {
@@ -135,7 +149,7 @@ export class DataPlaneProcess implements DataPlaneMember {
     this.#announced = true;
     if (isNew) {
       this.#full = FULL_REPORTS;
-      this.#reportSoon();
+      this.reportSoon();
       for (const { uid, queued } of this.dispatcher.loads(this.#world.nowMs, false))
         if (queued > 0) this.#demand.add(uid);
       this.#demandSoon();
@@ -153,8 +167,8 @@ export class DataPlaneProcess implements DataPlaneMember {
       else if (change.kind === 'withdraw') this.dispatcher.withdrawEndpoint(change.sandbox, nowMs);
       else this.dispatcher.setOwner(change.uid, change.owner, nowMs);
     }
-    this.#carryOut();
-    if (update.changes.length > 0) this.#reportSoon();
+    this.carryOut();
+    if (update.changes.length > 0) this.reportSoon();
   }
 
   #applySpecs(update: SpecUpdate): void {
@@ -163,43 +177,42 @@ export class DataPlaneProcess implements DataPlaneMember {
     if (update.pull) this.#pull('specs');
     for (const uid of update.deleted) this.dispatcher.deleteFunction(uid, nowMs);
     for (const record of update.put) this.dispatcher.putFunction(record, nowMs);
-    this.#carryOut();
-    if (update.deleted.length + update.put.length > 0) this.#reportSoon();
+    this.carryOut();
+    if (update.deleted.length + update.put.length > 0) this.reportSoon();
   }
 
   #pull(stream: PullStream): void {
-    const { nowMs, network } = this.#world;
+    const { nowMs } = this.#world;
     if (nowMs - this.#pulledMs[stream] < PULL_GAP_MS) return;
     this.#pulledMs[stream] = nowMs;
-    const { term } = this.#fence;
-    network.pass(this.id, 'out', () => {
-      const leader = this.#world.leaderOf(term);
-      leader?.hear((brain) => {
-        leader.flush();
-        if (stream === 'endpoints') {
-          const snapshot = brain.endpointSnapshot();
-          network.pass(this.id, 'in', () => this.#onEndpointSnapshot(snapshot));
-        } else {
-          const snapshot = leader.specSnapshot();
-          network.pass(this.id, 'in', () => {
-            if (this.#alive) this.#applySpecs(this.specs.onSnapshot(snapshot));
-          });
-        }
-      });
+    this.#ask('pulls', (leader, reply) => {
+      if (stream === 'endpoints') {
+        const snapshot = leader.endpointSnapshot();
+        if (snapshot !== undefined) reply(() => this.#onEndpointSnapshot(snapshot));
+      } else {
+        const snapshot = leader.specSnapshot();
+        if (snapshot !== undefined) reply(() => this.#onSpecSnapshot(snapshot));
+      }
     });
   }
 
   // ---- to the leader ------------------------------------------------------------------------------------------------
 
+  /** Whoever leads the term that this one knows, when it is reached; `reply` goes the same way back. */
+  #ask(stream: Stream, run: (leader: LeaderMember, reply: (deliver: () => void) => void) => void): void {
+    const { network } = this.#world;
+    const leader = this.#world.leaderOf(this.#fence.term);
+    if (leader === undefined || !this.#announced) return;
+    network.pass(this.id, leader.host, stream, () => {
+      leader.hear(() => run(leader, (deliver) => network.pass(leader.host, this.id, stream, deliver)));
+    });
+  }
+
   #tell(message: DataPlaneMessage, answer: () => void = () => undefined): void {
-    const { term } = this.#fence;
-    this.#world.network.pass(this.id, 'out', () => {
-      const leader = this.#world.leaderOf(term);
-      leader?.hear((brain, nowMs) => {
-        leader.lives.set(this.id, this.incarnation.ms);
-        brain.dataPlaneMessage(this.id, message, nowMs);
-        this.#world.network.pass(this.id, 'in', answer);
-      });
+    this.#ask('reports', (leader, reply) => {
+      leader.lives.set(this.id, this.incarnation.ms);
+      leader.brain.dataPlaneMessage(this.id, message, this.#world.nowMs);
+      reply(answer);
     });
   }
 
@@ -209,7 +222,7 @@ export class DataPlaneProcess implements DataPlaneMember {
     this.#world.queue.after(REPORT_MS, () => this.#loop());
   }
 
-  #reportSoon(): void {
+  reportSoon(): void {
     if (this.#reportScheduled) return;
     this.#reportScheduled = true;
     this.#world.queue.after(5, () => {
@@ -240,6 +253,7 @@ export class DataPlaneProcess implements DataPlaneMember {
       loads,
       withdrawing: this.dispatcher.withdrawing(nowMs),
       refused: this.dispatcher.refusedEndpoints(),
+      condemned: this.dispatcher.condemnedEndpoints(),
       owned: this.dispatcher.owned(),
       full,
     });
@@ -263,43 +277,78 @@ export class DataPlaneProcess implements DataPlaneMember {
     const seq = ++this.#demandSeq;
     const waiting = loads.filter(({ queued }) => queued > 0);
     const fence = this.#fence;
-    if (this.#announced)
-      this.#tell({ kind: 'demand', incarnation: this.incarnation, seq, loads: waiting }, () => {
-        if (compareFence(fence, this.#fence) === 0) for (const { uid } of waiting) this.#demand.delete(uid);
-      });
+    this.#tell({ kind: 'demand', incarnation: this.incarnation, seq, loads: waiting }, () => {
+      if (compareFence(fence, this.#fence) === 0) for (const { uid } of waiting) this.#demand.delete(uid);
+    });
     this.#demandResendMs = Math.min(1_000, this.#demandResendMs * 2);
     this.#world.queue.after(this.#demandResendMs, () => this.#sendDemand());
   }
 
   // ---- requests -----------------------------------------------------------------------------------------------------
 
-  /** False: it does not know the name, and would ask the leader. */
+  /** False: it is down. */
   call(request: Request): boolean {
-    const record = this.specs.find(request.name as FunctionName);
-    if (record === undefined || !this.#alive) return false;
-    const { nowMs } = this.#world;
-    const deadlineMs = nowMs + record.spec.queueTimeoutMs;
+    if (!this.#alive) return false;
     this.#open.add(request);
-    this.dispatcher.submit(record.uid, request, { deadlineMs, viaPeer: false, peerIsAhead: false }, nowMs);
-    this.#carryOut();
+    this.#find(request);
     return true;
   }
 
+  #find(request: Request): void {
+    const record = this.specs.find(request.name as FunctionName);
+    if (record !== undefined) return this.#submit(request, record);
+    this.#submitted.delete(request);
+    this.#lookUp(request, this.#world.nowMs + LOOKUP_MS);
+  }
+
+  #submit(request: Request, { uid, spec }: FunctionRecord): void {
+    const { nowMs } = this.#world;
+    this.#submitted.add(request);
+    const deadlineMs = nowMs + spec.queueTimeoutMs;
+    this.dispatcher.submit(uid, request, { deadlineMs, viaPeer: false, peerIsAhead: false }, nowMs);
+    this.carryOut();
+  }
+
+  /** Only a leader's word, given after the request came, makes it unknown. */
+  #lookUp(request: Request, deadlineMs: number): void {
+    if (!this.#alive || !this.#asking(request)) return;
+    if (this.#world.nowMs >= deadlineMs) return this.end(request, 'no leader');
+    this.#ask('pulls', (leader, reply) => {
+      leader.lookUp(request.name as FunctionName, (answer) => reply(() => this.#onLookup(request, answer)));
+    });
+    this.#world.queue.after(LOOKUP_RETRY_MS, () => this.#lookUp(request, deadlineMs));
+  }
+
+  /** Neither ended nor submitted. */
+  #asking(request: Request): boolean {
+    return this.#open.has(request) && !this.#submitted.has(request);
+  }
+
+  #onLookup(request: Request, answer: LookupReply): void {
+    if (!this.#alive || !this.#see(answer.fence)) return;
+    const { record, update } = this.specs.onLookup(answer);
+    this.#applySpecs(update);
+    if (update.fenced || !this.#asking(request)) return;
+    if (record !== undefined) return this.#submit(request, record);
+    this.end(request, 'unknown-function');
+  }
+
   accept(request: Request, uid: FunctionUid, deadlineMs: number, peerIsAhead: boolean): void {
+    if (!this.#alive || this.specs.get(uid) === undefined) return request.end('not-owner');
     this.#open.add(request);
     const { nowMs } = this.#world;
     this.dispatcher.submit(uid, request, { deadlineMs, viaPeer: true, peerIsAhead }, nowMs);
-    this.#carryOut();
+    this.carryOut();
   }
 
   #sweep(): void {
     if (!this.#alive) return;
     this.dispatcher.sweep(this.#world.nowMs);
-    this.#carryOut();
+    this.carryOut();
     this.#world.queue.after(SWEEP_MS, () => this.#sweep());
   }
 
-  #carryOut(): void {
+  carryOut(): void {
     for (let effect = this.dispatcher.effects.shift(); effect !== undefined;) {
       this.#perform(effect);
       effect = this.dispatcher.effects.shift();
@@ -309,17 +358,17 @@ export class DataPlaneProcess implements DataPlaneMember {
   #perform(effect: DispatchEffect<Request>): void {
     switch (effect.kind) {
       case 'dispatch':
-        return this.#dispatch(effect.ticket);
+        return this.#exchanges.dispatch(effect.ticket);
       case 'forward':
-        return this.#forward(effect.ticket, effect.owner);
+        return this.#exchanges.forward(effect.ticket, effect.owner);
       case 'reject':
-        return this.#end(effect.ticket.payload, effect.reason);
+        return this.#reject(effect.ticket, effect.reason);
       case 'demand':
         this.#demand.add(effect.uid);
         this.#demandResendMs = 10;
         return this.#demandSoon();
       case 'drained':
-        return this.#reportSoon();
+        return this.reportSoon();
       case 'forget':
         return;
       default:
@@ -327,71 +376,16 @@ export class DataPlaneProcess implements DataPlaneMember {
     }
   }
 
-  #end(request: Request, outcome: Outcome): void {
+  /** A function that was deleted is no word about its name, which may be another's by now. */
+  #reject({ payload: request, viaPeer }: Ticket<Request>, reason: RejectReason): void {
+    if (reason !== 'unknown-function') return this.end(request, reason);
+    if (viaPeer) return this.end(request, 'not-owner');
+    this.#find(request);
+  }
+
+  end(request: Request, outcome: Outcome): void {
     this.#open.delete(request);
+    if (outcome === 'unknown-function') this.#world.promises.onUnknown(this, request);
     request.end(outcome);
-  }
-
-  #dispatch(ticket: Ticket<Request>): void {
-    const endpoint = ticket.endpoint?.endpoint;
-    const { queue, promises } = this.#world;
-    assert(endpoint !== undefined, 'a dispatched ticket has an endpoint');
-    const held = this.specs.get(endpoint.uid)?.spec;
-    queue.after(0.3, () => {
-      const running = this.#world.running(endpoint.sandbox);
-      if (!this.#alive) return;
-      if (running === undefined || !running.accepts) {
-        this.dispatcher.refused(ticket, this.#world.nowMs);
-        this.#reportSoon();
-        return this.#carryOut();
-      }
-      promises.onServed(ticket.payload, running.spec, held);
-      running.inFlight++;
-      promises.onInFlight(endpoint.sandbox, running);
-      let over = false;
-      const finish = (outcome: Outcome): void => {
-        if (over) return;
-        over = true;
-        running.inFlight--;
-        running.onEnd.delete(onLost);
-        if (!this.#alive) return;
-        this.#end(ticket.payload, outcome);
-        this.dispatcher.done(ticket, this.#world.nowMs);
-        this.#carryOut();
-      };
-      const onLost = (): void => finish('sandbox died');
-      running.onEnd.add(onLost);
-      queue.after(5 + this.#random.below(150), () => finish('ok'));
-    });
-  }
-
-  #forward(
-    ticket: Ticket<Request>,
-    owner: { readonly dataPlane: DataPlaneId; readonly incarnation: Incarnation },
-  ): void {
-    const { queue } = this.#world;
-    const back = (run: () => void): void => {
-      queue.after(HOP_MS, () => {
-        if (!this.#alive) return;
-        run();
-        this.#carryOut();
-      });
-    };
-    const refused = (): void => back(() => this.dispatcher.forwardRefused(ticket, this.#world.nowMs));
-    const own = { fence: this.table.fence, seq: this.table.seq };
-    queue.after(HOP_MS, () => {
-      const peer = this.#world.dataPlane(owner.dataPlane);
-      if (peer === undefined || peer.incarnation.ms !== owner.incarnation.ms) return refused();
-      const order = compareFence(own.fence, peer.table.fence);
-      const isAhead = order > 0 || (order === 0 && own.seq > peer.table.seq);
-      const hop = ticket.payload.hop((outcome) => {
-        if (outcome === 'not-owner') return refused();
-        back(() => {
-          this.#end(ticket.payload, outcome);
-          this.dispatcher.done(ticket, this.#world.nowMs);
-        });
-      });
-      peer.accept(hop, ticket.uid, ticket.deadlineMs, isAhead);
-    });
   }
 }

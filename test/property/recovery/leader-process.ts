@@ -1,47 +1,64 @@
-/** A leader of one term: the production brain, and as much of a shell as it takes to carry out its effects. */
+/**
+ * A leader of one term: the production brain, and as much of a shell as it takes to carry out its effects. It begins once the
+ * no-op of its term is applied, and publishes only while its replica may act (control-plane/leadership.ts, B1).
+ */
 import { Leader } from '../../../src/core/leader/leader.ts';
-import type { LeaderEffect } from '../../../src/core/leader/types.ts';
-import type { SpecSnapshot } from '../../../src/core/model/broadcast.ts';
+import type { LeaderEffect, TrialResult } from '../../../src/core/leader/types.ts';
+import type { FunctionChange } from '../../../src/core/metadata/metadata-state.ts';
+import type { EndpointSnapshot, SpecSnapshot } from '../../../src/core/model/broadcast.ts';
+import type { LookupReply } from '../../../src/core/model/data-plane-report.ts';
 import type { Fence } from '../../../src/core/model/fence.ts';
 import type { FunctionRecord, FunctionSpec } from '../../../src/core/model/function.ts';
-import type { DataPlaneId, FunctionUid, SandboxId, WorkerId } from '../../../src/lib/ids.ts';
+import type { MetadataCommand, MetadataOutcome } from '../../../src/core/model/metadata.ts';
+import type {
+  DataPlaneId,
+  FunctionName,
+  FunctionUid,
+  ReplicaId,
+  SandboxId,
+  WorkerId,
+} from '../../../src/lib/ids.ts';
 import { unreachable } from '../../../src/lib/assert.ts';
-import type { DataPlaneMember, LeaderMember, World } from './cast.ts';
+import type { DataPlaneMember, LeaderHost, LeaderMember, World } from './cast.ts';
+import type { Stream } from './network.ts';
 import { LEASE_MS, SUSPICION_MS } from './timing.ts';
 
 const TICK_MS = 20;
 const BEACON_MS = 100;
 const PROBE_TIMEOUT_MS = 250;
+/** How long a leader of old believes that it leads, once it is woken. */
+const ZOMBIE_MS = 150;
 
 export class LeaderProcess implements LeaderMember {
   readonly fence: Fence;
+  readonly host: ReplicaId;
   readonly brain: Leader;
-  /** frozen: SIGSTOP; it knows nothing of what happens meanwhile. */
-  state: 'leading' | 'frozen' | 'dead' = 'leading';
-  /** Withdrawn by a word of its own, at some time. */
+  /** frozen: SIGSTOP; it knows nothing of what happens meanwhile. woken: it says what it was about to say, whoever leads now. */
+  state: 'leading' | 'frozen' | 'woken' | 'dead' = 'leading';
   readonly withdrew: Set<SandboxId> = new Set();
   readonly heardMs: Map<WorkerId, number> = new Map();
-  /** Of data planes: the life that was heard last. */
   readonly lives: Map<DataPlaneId, number> = new Map();
-  /** Silent for a suspicion interval at some time. */
   readonly missed: Set<WorkerId> = new Set();
   readonly #world: World;
+  readonly #host: LeaderHost;
   readonly #startedMs: number;
-  #busUp = true;
   #published: number;
   #changed = new Map<FunctionUid, FunctionRecord | undefined>();
-  #trials = 0;
-  readonly #trialSpecs = new Map<number, FunctionSpec>();
+  #numbers = 0;
+  readonly #trials = new Map<number, (result: TrialResult) => void>();
+  readonly #waits = new Map<number, (laggards: readonly DataPlaneId[]) => void>();
 
-  constructor(world: World, term: number) {
+  constructor(world: World, host: LeaderHost, fence: Fence) {
     this.#world = world;
-    this.fence = { epoch: 1, term };
-    const { registry, nowMs } = world;
-    this.#startedMs = nowMs;
-    this.#published = registry.specIndex;
+    this.#host = host;
+    this.host = host.id;
+    this.fence = fence;
+    const { state, bulk } = host;
+    this.#startedMs = world.nowMs;
+    this.#published = state.specIndex;
     this.brain = new Leader(
       {
-        fence: this.fence,
+        fence,
         suspicionMs: SUSPICION_MS,
         leaseMs: LEASE_MS,
         workerHeartbeatMs: 1_000,
@@ -53,11 +70,12 @@ export class LeaderProcess implements LeaderMember {
         artifactSources: [],
         placement: 'least-allocated',
       },
-      registry.list(),
-      registry.index,
-      nowMs,
-      0,
+      state.list(),
+      state.appliedIndex,
+      world.nowMs,
+      bulk.sinceMs,
     );
+    if (!bulk.up) this.brain.busStatus(false, world.nowMs);
   }
 
   heardWorker(worker: WorkerId): void {
@@ -71,31 +89,54 @@ export class LeaderProcess implements LeaderMember {
     this.#beacon();
   }
 
+  /** With its process: nobody who waits is answered. */
+  die(): void {
+    this.state = 'dead';
+  }
+
+  /** Its replica does not lead any more. */
+  stop(): void {
+    this.state = 'dead';
+    for (const settle of this.#trials.values())
+      settle({ ok: false, reason: 'timeout', message: 'leadership changed during the trial', log: '' });
+    for (const settle of this.#waits.values()) settle([]);
+  }
+
+  freeze(): void {
+    this.state = 'frozen';
+  }
+
+  wake(): void {
+    if (this.state !== 'frozen') return;
+    this.state = 'woken';
+    this.announce();
+    this.#world.queue.after(ZOMBIE_MS, () => {
+      this.state = 'dead';
+    });
+  }
+
+  get isAwake(): boolean {
+    return this.state === 'leading' || this.state === 'woken';
+  }
+
+  /** Stopped between the question whether it may and its words, it says them when it is woken. */
+  get #mayPublish(): boolean {
+    return this.state === 'woken' || (this.state === 'leading' && this.#host.mayAct());
+  }
+
   /** One turn of its loop; nothing while it is stopped or gone. */
   act(run: (brain: Leader, nowMs: number) => void): void {
-    if (this.state !== 'leading') return;
+    if (!this.isAwake) return;
     run(this.brain, this.#world.nowMs);
     this.flush();
   }
 
   /** The same, with what came over the bus. */
   hear(run: (brain: Leader, nowMs: number) => void): void {
-    if (this.#busUp) this.act(run);
+    if (this.#host.bulk.up) this.act(run);
   }
 
-  loseBus(forMs: number): void {
-    if (!this.#busUp) return;
-    this.#setBus(false);
-    this.#world.queue.after(forMs, () => this.#setBus(true));
-  }
-
-  /** The world is whole again. */
-  restoreBus(): void {
-    if (!this.#busUp) this.#setBus(true);
-  }
-
-  #setBus(up: boolean): void {
-    this.#busUp = up;
+  onBulk(up: boolean): void {
     this.act((brain, nowMs) => brain.busStatus(up, nowMs));
   }
 
@@ -107,11 +148,12 @@ export class LeaderProcess implements LeaderMember {
 
   #beacon(): void {
     if (this.state === 'dead') return;
-    if (this.state === 'leading') this.announce();
+    this.announce();
     this.#world.queue.after(BEACON_MS, () => this.#beacon());
   }
 
   announce(): void {
+    if (!this.#mayPublish) return;
     this.flush();
     const beacon = {
       fence: this.fence,
@@ -122,48 +164,97 @@ export class LeaderProcess implements LeaderMember {
       http: '',
       grpc: '',
     };
-    for (const id of this.#world.workerIds) this.#sendTo(id, () => this.#world.worker(id)?.onBeacon(beacon));
-    this.#toDataPlanes((dataPlane) => dataPlane.onBeacon(beacon));
+    for (const id of this.#world.workerIds)
+      this.#sendTo(id, 'beacons', () => this.#world.worker(id)?.onBeacon(beacon));
+    this.#toDataPlanes('beacons', (dataPlane) => dataPlane.onBeacon(beacon));
   }
 
   // ---- metadata -----------------------------------------------------------------------------------------------------
 
-  applied(uid: FunctionUid, record: FunctionRecord | undefined): void {
-    const { index, specIndex } = this.#world.registry;
-    this.#changed.set(uid, record);
-    this.act((brain, nowMs) => brain.applied(index, { uid, specIndex, record }, nowMs));
+  applied(index: number, change: FunctionChange | undefined): void {
+    this.brain.applied(index, change, this.#world.nowMs);
+    if (change !== undefined) this.#changed.set(change.uid, change.record);
   }
 
-  /** Registers it only once a sandbox of it has started. */
-  tryFirst(spec: FunctionSpec): void {
-    const trial = ++this.#trials;
-    this.#trialSpecs.set(trial, spec);
-    this.act((brain, nowMs) => brain.startTrial(trial, spec, nowMs));
+  /** A sandbox of it is started before it is proposed. */
+  trial(spec: FunctionSpec, onEnd: (result: TrialResult) => void): void {
+    const number = ++this.#numbers;
+    this.#trials.set(number, onEnd);
+    this.act((brain, nowMs) => brain.startTrial(number, spec, nowMs));
   }
 
-  specSnapshot(): SpecSnapshot {
+  adoptTrial(sandbox: SandboxId, record: FunctionRecord): void {
+    this.act((brain, nowMs) => brain.adoptTrial(sandbox, record, nowMs));
+  }
+
+  dropTrial(sandbox: SandboxId): void {
+    this.act((brain, nowMs) => brain.dropTrial(sandbox, nowMs));
+  }
+
+  /** Until every live data plane holds this spec index, or two seconds. */
+  waitForSpec(specIndex: number, onEnd: (laggards: readonly DataPlaneId[]) => void): void {
+    const number = ++this.#numbers;
+    this.#waits.set(number, onEnd);
+    this.act((brain, nowMs) => brain.waitForSpec(number, specIndex, nowMs));
+  }
+
+  /** Undefined: it may not publish, and a snapshot is as of the last batch. */
+  endpointSnapshot(): EndpointSnapshot | undefined {
+    if (!this.#mayPublish) return undefined;
     this.flush();
-    const { registry } = this.#world;
-    return { fence: this.fence, specIndex: registry.specIndex, functions: registry.list() };
+    return this.brain.endpointSnapshot();
+  }
+
+  specSnapshot(): SpecSnapshot | undefined {
+    if (!this.#mayPublish) return undefined;
+    this.flush();
+    const { state } = this.#host;
+    return { fence: this.fence, specIndex: state.specIndex, functions: state.list() };
+  }
+
+  /** Through a round of Raft: whatever was acknowledged before the question is in the answer; none when it does not lead. */
+  lookUp(name: FunctionName, onEnd: (reply: LookupReply) => void): void {
+    if (this.state !== 'leading') return;
+    this.#host.readIndex((isServed) => {
+      const { state } = this.#host;
+      if (isServed && this.#mayPublish)
+        onEnd({ fence: this.fence, specIndex: state.specIndex, record: state.get(name) });
+    });
+  }
+
+  propose(
+    command: Exclude<MetadataCommand, { kind: 'no-op' }>,
+    onEnd: (outcome: MetadataOutcome | 'overtaken') => void,
+  ): void {
+    if (this.state === 'leading') this.#host.propose(command, onEnd);
+  }
+
+  /** Some worker takes new sandboxes: a trial can be made. */
+  get hasRoom(): boolean {
+    return this.brain.workers().some(({ state, cordoned }) => state === 'alive' && !cordoned);
+  }
+
+  get appliedIndex(): number {
+    return this.#host.state.appliedIndex;
   }
 
   // ---- out ----------------------------------------------------------------------------------------------------------
 
   flush(): void {
+    if (!this.#mayPublish) return;
     this.#publishSpecs();
     for (const effect of this.brain.takeEffects(this.#world.nowMs)) this.#carryOut(effect);
   }
 
   #publishSpecs(): void {
-    // A deposed leader's log ends where its term did.
-    if (this.#changed.size === 0) return;
+    const { specIndex } = this.#host.state;
+    if (specIndex === this.#published) return;
     const put = [...this.#changed.values()].filter((record) => record !== undefined);
     const deleted = [...this.#changed].filter(([, record]) => record === undefined).map(([uid]) => uid);
     this.#changed = new Map();
-    const { specIndex } = this.#world.registry;
     const batch = { fence: this.fence, prevSpecIndex: this.#published, specIndex, put, deleted };
     this.#published = specIndex;
-    this.#toDataPlanes((dataPlane) => dataPlane.onSpecs(batch));
+    this.#toDataPlanes('spec batches', (dataPlane) => dataPlane.onSpecs(batch));
   }
 
   #carryOut(effect: LeaderEffect): void {
@@ -172,35 +263,31 @@ export class LeaderProcess implements LeaderMember {
       case 'command': {
         const { worker, envelope } = effect;
         world.promises.onCommandSent(this, worker, envelope);
-        return this.#sendTo(worker, () => world.worker(worker)?.onCommand(envelope));
+        return this.#sendTo(worker, 'commands', () => world.worker(worker)?.onCommand(envelope));
       }
       case 'notice': {
         const { worker, notice } = effect;
-        return this.#sendTo(worker, () => world.worker(worker)?.onNotice(notice));
+        return this.#sendTo(worker, 'commands', () => world.worker(worker)?.onNotice(notice));
       }
       case 'endpoints': {
         const { batch } = effect;
         world.promises.onBatchSent(this, batch);
         for (const change of batch.changes) if (change.kind === 'withdraw') this.withdrew.add(change.sandbox);
-        return this.#toDataPlanes((dataPlane) => dataPlane.onBatch(batch));
+        return this.#toDataPlanes('endpoint batches', (dataPlane) => dataPlane.onBatch(batch));
       }
       case 'probe-worker':
         return this.#probe(effect.worker);
       case 'trial': {
-        const spec = this.#trialSpecs.get(effect.trial);
-        this.#trialSpecs.delete(effect.trial);
-        if (spec === undefined || !effect.result.ok) return;
-        const { sandbox } = effect.result;
-        // Between the trial and its end there is a proposal: it may be another leader by then.
-        world.queue.after(2, () => {
-          if (world.leader !== this || this.state !== 'leading') return;
-          const record = world.registry.put(spec);
-          this.applied(record.uid, record);
-          this.act((brain, nowMs) => brain.adoptTrial(sandbox, record, nowMs));
-        });
-        return;
+        const settle = this.#trials.get(effect.trial);
+        this.#trials.delete(effect.trial);
+        // In a turn of its own, like whatever waits for a promise.
+        return void world.queue.soon(() => settle?.(effect.result));
       }
-      case 'spec-wait':
+      case 'spec-wait': {
+        const settle = this.#waits.get(effect.wait);
+        this.#waits.delete(effect.wait);
+        return void world.queue.soon(() => settle?.(effect.laggards));
+      }
       case 'event':
         return;
       default:
@@ -208,13 +295,13 @@ export class LeaderProcess implements LeaderMember {
     }
   }
 
-  #sendTo(member: string, deliver: () => void): void {
-    if (this.#busUp) this.#world.network.pass(member, 'in', deliver);
+  #sendTo(member: string, stream: Stream, deliver: () => void): void {
+    if (this.#host.bulk.up) this.#world.network.pass(this.#host.id, member, stream, deliver);
   }
 
-  #toDataPlanes(deliver: (dataPlane: DataPlaneMember) => void): void {
+  #toDataPlanes(stream: Stream, deliver: (dataPlane: DataPlaneMember) => void): void {
     for (const id of this.#world.dataPlaneIds)
-      this.#sendTo(id, () => {
+      this.#sendTo(id, stream, () => {
         const dataPlane = this.#world.dataPlane(id);
         if (dataPlane !== undefined) deliver(dataPlane);
       });
@@ -226,7 +313,7 @@ export class LeaderProcess implements LeaderMember {
     const answer = (afterMs: number, what: 'no-responders' | 'answered' | 'unknown'): void => {
       queue.after(afterMs, () => this.hear((brain, nowMs) => brain.workerProbed(worker, what, nowMs)));
     };
-    if (!this.#busUp || network.isCut(worker)) answer(PROBE_TIMEOUT_MS, 'unknown');
+    if (!this.#host.bulk.up || network.isCut(this.#host.id, worker)) answer(PROBE_TIMEOUT_MS, 'unknown');
     else answer(2, this.#world.worker(worker) === undefined ? 'no-responders' : 'answered');
   }
 }

@@ -1,23 +1,32 @@
-/** R1–R4, R7 and the hard limit, checked where each could break. A broken promise throws at once. */
+/** R2–R5, R7, owners and the hard limit, checked where each could break. A broken promise throws at once. */
 import type { EndpointBatch, EndpointChange } from '../../../src/core/model/broadcast.ts';
 import type { CommandEnvelope } from '../../../src/core/model/command.ts';
 import { compareFence, NO_FENCE, type Fence } from '../../../src/core/model/fence.ts';
 import type { FunctionSpec } from '../../../src/core/model/function.ts';
-import type { SandboxId, WorkerId } from '../../../src/lib/ids.ts';
+import type { MetadataCommand } from '../../../src/core/model/metadata.ts';
+import { isSameOwner, type Endpoint, type SandboxOwner } from '../../../src/core/model/sandbox.ts';
+import type { ReplicaId, SandboxId, WorkerId } from '../../../src/lib/ids.ts';
 import type { DataPlaneMember, LeaderMember, Running, WorkerMember, Witness, World } from './cast.ts';
 import { SUSPICION_MS } from './timing.ts';
+import type { Mutation } from './registrar.ts';
 import { versionOf } from './registry.ts';
 import type { Request } from './request.ts';
 
 export class Promises implements Witness {
   readonly #world: World;
+  readonly #mutations: readonly Mutation[];
+  /** The highest fence that each worker has seen, in whatever life, and each life of a data plane. */
   readonly #seen = new Map<WorkerId, Fence>();
+  readonly #shown = new WeakMap<DataPlaneMember, Fence>();
   readonly started: Set<SandboxId> = new Set();
+  /** Whose requests each sandbox with a hard limit has had. */
+  readonly #owners = new Map<SandboxId, SandboxOwner>();
   /** Commands that were looked at when they were sent for the first time. */
   readonly #judged = new Set<string>();
 
-  constructor(world: World) {
+  constructor(world: World, mutations: readonly Mutation[]) {
     this.#world = world;
+    this.#mutations = mutations;
   }
 
   broken(promise: string): never {
@@ -44,6 +53,44 @@ export class Promises implements Witness {
       this.broken(
         `R4: ${worker.id} applies a ${command.kind} of term ${fence.term} after it saw ${seen.term}`,
       );
+  }
+
+  #onTableFence(dataPlane: DataPlaneMember, fence: Fence): void {
+    const shown = this.#shown.get(dataPlane) ?? NO_FENCE;
+    if (compareFence(fence, shown) < 0)
+      this.broken(`R4: ${dataPlane.id} takes in what term ${fence.term} says after it heard ${shown.term}`);
+    this.#shown.set(dataPlane, fence);
+  }
+
+  // ---- R5 -----------------------------------------------------------------------------------------------------------
+
+  onApplied(replica: ReplicaId, index: number, command: MetadataCommand): void {
+    if (!this.#world.registry.onApplied(index, command))
+      this.broken(`R5: ${replica} applies another entry ${index} than was committed`);
+  }
+
+  /** The last mutation of a name that had been acknowledged by then. */
+  #acknowledgedBy(name: string, ms: number): Mutation | undefined {
+    let last: Mutation | undefined;
+    for (const mutation of this.#mutations)
+      if (
+        mutation.name === name &&
+        mutation.acknowledgedMs <= ms &&
+        mutation.specIndex > (last?.specIndex ?? 0)
+      )
+        last = mutation;
+    return last;
+  }
+
+  onUnknown(dataPlane: DataPlaneMember, { name, beganMs }: Request): void {
+    const last = this.#acknowledgedBy(name, beganMs);
+    if (last === undefined || last.version === '') return;
+    // One that was still under way when the request came, or began after it, may have taken it away.
+    const isDeleted = this.#mutations.some(
+      (one) =>
+        one.name === name && one.version === '' && one.outcome !== 'refused' && one.acknowledgedMs > beganMs,
+    );
+    if (!isDeleted) this.broken(`R5: ${dataPlane.id} does not know ${name}, which was acknowledged before`);
   }
 
   // ---- R2 -----------------------------------------------------------------------------------------------------------
@@ -93,11 +140,13 @@ export class Promises implements Witness {
 
   /** An endpoint leaves a table by its leader's word about it, not because the leader has not heard of it. */
   onTableChanged(dataPlane: DataPlaneMember, fence: Fence, changes: readonly EndpointChange[]): void {
+    if (changes.length > 0) this.#onTableFence(dataPlane, fence);
     const leader = this.#world.leader;
     if (leader === undefined || compareFence(leader.fence, fence) !== 0) return;
     for (const change of changes) {
       if (change.kind !== 'withdraw' || !this.#isWanted(change.sandbox)) continue;
       if (leader.withdrew.has(change.sandbox) || this.#isDeadTo(leader, change.sandbox)) continue;
+      if (this.#isHardLimited(change.sandbox)) continue;
       this.broken(`R2: ${dataPlane.id} drops ${change.sandbox}, which term ${fence.term} never withdrew`);
     }
   }
@@ -133,15 +182,36 @@ export class Promises implements Witness {
     }
   }
 
-  // ---- R7 and the hard limit ----------------------------------------------------------------------------------------
+  // ---- R7, owners and the hard limit --------------------------------------------------------------------------------
 
   /** `held`: what its data plane took for the function's present spec when it chose the sandbox. */
-  onServed(request: Request, spec: FunctionSpec, held: FunctionSpec | undefined): void {
+  onServed(
+    dataPlane: DataPlaneMember,
+    request: Request,
+    endpoint: Endpoint,
+    spec: FunctionSpec,
+    held: FunctionSpec | undefined,
+  ): void {
     if (spec.name !== request.name) this.broken(`R7: a request for ${request.name} reaches ${spec.name}`);
     if (held !== undefined && versionOf(spec) !== versionOf(held))
       this.broken(
         `R7: a request for version ${versionOf(held)} of ${spec.name} reaches version ${versionOf(spec)}`,
       );
+    if (spec.containerConcurrency > 0) this.#onOwnerServes(dataPlane, endpoint);
+    const last = this.#acknowledgedBy(request.name, request.beganMs);
+    if (last === undefined || last.holders.get(dataPlane.id) !== dataPlane.incarnation.ms) return;
+    if (last.version === '' ? endpoint.specIndex <= last.specIndex : endpoint.specIndex < last.specIndex)
+      this.broken(
+        `R7: ${dataPlane.id}, which held the mutation of ${spec.name} at ${last.specIndex}, serves from spec ${endpoint.specIndex}`,
+      );
+  }
+
+  /** O1. */
+  #onOwnerServes({ id, incarnation }: DataPlaneMember, { sandbox, owner }: Endpoint): void {
+    const known = this.#owners.get(sandbox) ?? owner;
+    if (!isSameOwner(known, { dataPlane: id, incarnation }))
+      this.broken(`O1: ${id} dispatches to ${sandbox}, which ${known?.dataPlane ?? 'nobody'} owns`);
+    if (known !== undefined) this.#owners.set(sandbox, known);
   }
 
   onInFlight(sandbox: SandboxId, { spec, inFlight }: Running): void {

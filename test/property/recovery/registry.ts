@@ -1,6 +1,11 @@
-/** Replicated metadata, as Raft would hand it to each leader: one list, one index. */
-import { digest, functionName, functionUid, type FunctionUid } from '../../../src/lib/ids.ts';
+/**
+ * Replicated metadata as it is once it is committed: the log of whoever applied an entry first, against which everybody who
+ * applies it later is held; and the specifications that clients of the model register.
+ */
+import { digest, functionName, type FunctionUid } from '../../../src/lib/ids.ts';
+import { MetadataState } from '../../../src/core/metadata/metadata-state.ts';
 import type { FunctionRecord, FunctionSpec } from '../../../src/core/model/function.ts';
+import type { MetadataCommand } from '../../../src/core/model/metadata.ts';
 
 export interface SpecKnobs {
   readonly min: number;
@@ -11,35 +16,27 @@ export interface SpecKnobs {
 }
 
 export class Registry {
-  readonly #byName = new Map<string, FunctionRecord>();
-  #index = 0;
-  #specIndex = 0;
+  readonly #state = new MetadataState();
+  /** By index, from 1. */
+  readonly #committed: string[] = [''];
   #versions = 0;
 
-  /** Of the last registration or deletion. */
-  get specIndex(): number {
-    return this.#specIndex;
-  }
-
-  get index(): number {
-    return this.#index;
-  }
-
-  list(): FunctionRecord[] {
-    return [...this.#byName.values()];
-  }
-
-  get(name: string): FunctionRecord | undefined {
-    return this.#byName.get(name);
+  list(): readonly FunctionRecord[] {
+    return this.#state.list();
   }
 
   byUid(uid: FunctionUid): FunctionRecord | undefined {
-    return this.list().find((record) => record.uid === uid);
+    return this.#state.byUid(uid);
   }
 
-  /** A leader's first entry in its term. */
-  noop(): void {
-    this.#index++;
+  /** @returns false: something else was applied under this index before */
+  onApplied(index: number, command: MetadataCommand): boolean {
+    const text = JSON.stringify(command);
+    const known = this.#committed[index];
+    if (known !== undefined) return known === text;
+    this.#committed.push(text);
+    this.#state.apply(index, command);
+    return true;
   }
 
   /** Each attempt is another version, so that its sandboxes are told from all others. */
@@ -76,32 +73,6 @@ export class Registry {
       placement: 'default',
       selector: [],
     };
-  }
-
-  put(spec: FunctionSpec): FunctionRecord {
-    const before = this.#byName.get(spec.name);
-    const specIndex = this.#mutate();
-    const record: FunctionRecord = {
-      uid: before?.uid ?? functionUid(specIndex),
-      generation: (before?.generation ?? 0) + 1,
-      specIndex,
-      spec,
-    };
-    this.#byName.set(spec.name, record);
-    return record;
-  }
-
-  delete(name: string): FunctionRecord | undefined {
-    const record = this.#byName.get(name);
-    if (record === undefined) return undefined;
-    this.#mutate();
-    this.#byName.delete(name);
-    return record;
-  }
-
-  #mutate(): number {
-    this.#specIndex = ++this.#index;
-    return this.#index;
   }
 }
 

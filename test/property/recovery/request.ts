@@ -1,15 +1,19 @@
 /** A caller's request: it ends once, in one way (LEDGER). */
 import type { RejectReason } from '../../../src/core/dispatch/effects.ts';
 
-export type Outcome = 'ok' | 'sandbox died' | 'data plane died' | RejectReason;
+export type Outcome =
+  'ok' | 'sandbox died' | 'data plane died' | 'function timeout' | 'no leader' | RejectReason;
 
 export class Request {
   readonly name: string;
+  /** When its caller sent it. */
+  readonly beganMs: number;
   outcome: Outcome | undefined = undefined;
   readonly #onEnd: (outcome: Outcome) => void;
 
-  constructor(name: string, onEnd: (outcome: Outcome) => void = () => undefined) {
+  constructor(name: string, beganMs: number, onEnd: (outcome: Outcome) => void = () => undefined) {
     this.name = name;
+    this.beganMs = beganMs;
     this.#onEnd = onEnd;
   }
 
@@ -22,6 +26,6 @@ export class Request {
 
   /** The same request at another data plane. */
   hop(onEnd: (outcome: Outcome) => void): Request {
-    return new Request(this.name, onEnd);
+    return new Request(this.name, this.beganMs, onEnd);
   }
 }

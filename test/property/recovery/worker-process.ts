@@ -29,12 +29,14 @@ export class WorkerProcess implements WorkerMember {
   failingStarts = 0;
   #alive = true;
   readonly #world: World;
+  readonly #server: string;
   readonly #file: WorkerFile;
   readonly #random: Prng;
 
   constructor(world: World, id: WorkerId, server: string, file: WorkerFile, random: Prng) {
     this.#world = world;
     this.id = id;
+    this.#server = server;
     this.#file = file;
     this.#random = random;
     file.incarnationMs = Math.max(file.incarnationMs + 1, Math.floor(world.nowMs));
@@ -62,6 +64,11 @@ export class WorkerProcess implements WorkerMember {
   kill(): void {
     this.#alive = false;
     for (const id of [...this.running.keys()]) this.#end(id);
+  }
+
+  /** Its connection to the bus is back: what it said meanwhile is lost. */
+  reconnect(): void {
+    this.#turn(() => this.core.onConnected(this.#server, this.#world.nowMs));
   }
 
   onBeacon(beacon: Beacon): void {
@@ -112,9 +119,10 @@ export class WorkerProcess implements WorkerMember {
       case 'report': {
         const { report, term } = effect;
         this.#later(effect.afterMs, () => {
-          this.#world.network.pass(this.id, 'out', () => {
-            const leader = this.#world.leaderOf(term);
-            leader?.hear((brain, nowMs) => {
+          const leader = this.#world.leaderOf(term);
+          if (leader === undefined) return;
+          this.#world.network.pass(this.id, leader.host, 'heartbeats', () => {
+            leader.hear((brain, nowMs) => {
               leader.heardWorker(this.id);
               brain.workerReport(this.id, report, nowMs);
             });

@@ -26,6 +26,7 @@ function tableOf(count: number): EndpointReplica {
       specIndex: 5,
       worker: workerId('w1'),
       address: `unix:/s${i}`,
+      owner: undefined,
     },
   }));
   table.onBatch({ fence, seq: 1, changes }, 0);

@@ -159,7 +159,7 @@ describe('endpoints', () => {
     bench.dispatcher.done(a, 0);
     bench.dispatcher.sweep(60_000);
     expect(bench.said()).toEqual(['b rejected no-capacity']);
-    expect(bench.dispatcher.refusedEndpoints()).toEqual(['s-1']);
+    expect(bench.dispatcher.condemnedEndpoints()).toEqual(['s-1']);
   });
 
   it('leaves a condemned endpoint alone also when it is withdrawn and published once more', () => {
@@ -177,7 +177,7 @@ describe('endpoints', () => {
       bench.take();
       bench.submit('b');
       expect(bench.said(), order).toEqual(['demand 7']);
-      expect(bench.dispatcher.refusedEndpoints()).toEqual([sandboxId('s-1')]);
+      expect(bench.dispatcher.condemnedEndpoints()).toEqual([sandboxId('s-1')]);
       bench.dispatcher.sweep(60_000);
       expect(bench.said(), order).toEqual(['b rejected no-capacity']);
     }

@@ -3,7 +3,7 @@ import { type DispatchEffect } from '../../../src/core/dispatch/effects.ts';
 import { Dispatcher, DISPATCHER_DEFAULTS } from '../../../src/core/dispatch/dispatcher.ts';
 import type { Ticket } from '../../../src/core/dispatch/ticket.ts';
 import type { FunctionRecord, LoadBalancing } from '../../../src/core/model/function.ts';
-import type { Endpoint, FunctionOwner } from '../../../src/core/model/sandbox.ts';
+import type { Endpoint, FunctionOwner, SandboxOwner } from '../../../src/core/model/sandbox.ts';
 import type { DataPlaneId } from '../../../src/lib/ids.ts';
 import type { Incarnation } from '../../../src/core/model/fence.ts';
 import { dataPlaneId, digest, functionName, functionUid, sandboxId, workerId } from '../../../src/lib/ids.ts';
@@ -69,7 +69,7 @@ export function record(options: RecordOptions = {}): FunctionRecord {
 
 export function endpoint(
   name: string,
-  options: { uid?: number; generation?: number; address?: string } = {},
+  options: { uid?: number; generation?: number; address?: string; owner?: SandboxOwner } = {},
 ): Endpoint {
   const uid = options.uid ?? 7;
   const generation = options.generation ?? 1;
@@ -80,6 +80,7 @@ export function endpoint(
     specIndex: uid + generation,
     worker: workerId('w-1'),
     address: options.address ?? `unix:/run/${name}.sock`,
+    owner: options.owner ?? SELF,
   };
 }
 

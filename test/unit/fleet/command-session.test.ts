@@ -4,6 +4,7 @@ import { CommandSession } from '../../../src/core/fleet/command-session.ts';
 import type { WorkerCommand } from '../../../src/core/model/command.ts';
 import { sandboxId } from '../../../src/lib/ids.ts';
 import { limits } from '../../../src/lib/limits.ts';
+import { record } from '../dispatch/fixtures.ts';
 
 const FENCE = { epoch: 1, term: 3 };
 const LIFE = { ms: 5, nonce: 6 };
@@ -56,6 +57,27 @@ describe('commands', () => {
     const first = limits.commandWindow + 1;
     expect(sent(1)).toEqual([first, first + 1, first + 2, first + 3]);
     expect(session.waiting).toBe(limits.commandWindow + 6);
+  });
+
+  it('start nothing any more once their worker was given up, and keep their numbers', () => {
+    const create: WorkerCommand = {
+      kind: 'create',
+      sandbox: sandboxId('s-2'),
+      ...record(),
+      trial: false,
+      owner: undefined,
+      artifactSources: [],
+    };
+    session.submit(kill(1));
+    session.submit(create);
+    session.take(0);
+    session.submit({ ...create, sandbox: sandboxId('s-3') });
+    session.giveUpCreates();
+    expect(session.take(150).map(({ seq, command }) => [seq, command])).toEqual([
+      [1, kill(1)],
+      [2, kill(2)],
+      [3, kill(3)],
+    ]);
   });
 
   it('beyond the backlog are refused and not numbered', () => {

@@ -19,6 +19,7 @@ export function status(
     address: state === 'ready' || state === 'draining' ? `unix:/run/${id}` : '',
     pid: 0,
     trial: false,
+    owner: undefined,
     reason: state === 'gone' ? 'drained' : '',
     log: '',
     startStages: [],

@@ -211,6 +211,7 @@ export class Stage {
         withdrawing,
         refused: [],
         owned: [],
+        condemned: [],
         full: true,
       },
       this.nowMs,

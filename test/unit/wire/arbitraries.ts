@@ -23,7 +23,12 @@ import type { FunctionRecord, FunctionSpec, ScalingSpec } from '../../../src/cor
 import type { MetadataCommand, MetadataOutcome, RequestId } from '../../../src/core/model/metadata.ts';
 import type { MetadataSnapshot } from '../../../src/core/metadata/metadata-state.ts';
 import type { LogQuery, LogReply } from '../../../src/core/model/query.ts';
-import type { Endpoint, FunctionOwner, SandboxStatus } from '../../../src/core/model/sandbox.ts';
+import type {
+  Endpoint,
+  FunctionOwner,
+  SandboxOwner,
+  SandboxStatus,
+} from '../../../src/core/model/sandbox.ts';
 import type { WorkerHeartbeat, WorkerReport } from '../../../src/core/model/worker-report.ts';
 import type { RaftBody, RaftMessage } from '../../../src/core/raft/types.ts';
 import {
@@ -100,6 +105,10 @@ const spec: Arbitrary<FunctionSpec> = fc.record({
 
 const record: Arbitrary<FunctionRecord> = fc.record({ uid, generation: uint64, specIndex: uint64, spec });
 
+const sandboxOwner: Arbitrary<SandboxOwner | undefined> = fc.option(fc.record({ dataPlane, incarnation }), {
+  nil: undefined,
+});
+
 export const endpoint: Arbitrary<Endpoint> = fc.record({
   sandbox,
   uid,
@@ -107,6 +116,7 @@ export const endpoint: Arbitrary<Endpoint> = fc.record({
   specIndex: uint64,
   worker,
   address: text,
+  owner: sandboxOwner,
 });
 
 const owner: Arbitrary<FunctionOwner> = fc.record({ dataPlane, incarnation, peer: text });
@@ -121,6 +131,7 @@ export const status: Arbitrary<SandboxStatus> = fc.record({
   address: text,
   pid: uint32,
   trial: bool,
+  owner: sandboxOwner,
   reason: text,
   log: text,
   startStages: few(fc.record({ name: text, micros: uint64 })),
@@ -187,6 +198,7 @@ export const dataPlaneMessage: Arbitrary<DataPlaneMessage> = fc.oneof(
     loads: few(load),
     withdrawing: few(fc.record({ sandbox, inFlight: uint32 })),
     refused: few(sandbox),
+    condemned: few(sandbox),
     owned: few(uid),
     full: bool,
   }),
@@ -225,9 +237,17 @@ const command: Arbitrary<WorkerCommand> = fc.oneof(
     specIndex: uint64,
     spec,
     trial: bool,
+    owner: sandboxOwner,
     artifactSources: few(text),
   }),
-  fc.record({ kind: fc.constant('adopt' as const), sandbox, uid, generation: uint64, specIndex: uint64 }),
+  fc.record({
+    kind: fc.constant('adopt' as const),
+    sandbox,
+    uid,
+    generation: uint64,
+    specIndex: uint64,
+    owner: sandboxOwner,
+  }),
   fc.record({ kind: fc.constant('drain' as const), sandbox, graceMs: uint32 }),
   fc.record({ kind: fc.constant('kill' as const), sandbox }),
   fc.record({ kind: fc.constant('cordon' as const), on: bool }),

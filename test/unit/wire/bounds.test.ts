@@ -1,10 +1,18 @@
 /** Every message fits the bus: lists are split before they are encoded, and what is read is bounded too. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { digest, functionUid, sandboxId, workerId } from '../../../src/lib/ids.ts';
+import { reportBounds } from '../../../src/data-plane/config.ts';
+import {
+  dataPlaneId,
+  digest,
+  functionUid,
+  sandboxId,
+  workerId,
+  type SandboxId,
+} from '../../../src/lib/ids.ts';
 import { limits } from '../../../src/lib/limits.ts';
 import type { FunctionRecord, FunctionSpec } from '../../../src/core/model/function.ts';
-import type { Endpoint, SandboxStatus } from '../../../src/core/model/sandbox.ts';
+import type { Endpoint, SandboxOwner, SandboxStatus } from '../../../src/core/model/sandbox.ts';
 import { decodeSpecBatch, encodeSpecBatch, fitsSpecBatch } from '../../../src/wire/broadcast-codec.ts';
 import {
   decodeDataPlaneMessage,
@@ -34,6 +42,11 @@ function inventory(sandboxes: readonly SandboxStatus[], part: number, parts: num
   });
 }
 
+const OWNER: SandboxOwner = {
+  dataPlane: dataPlaneId('d'.repeat(63)),
+  incarnation: { ms: Number.MAX_SAFE_INTEGER, nonce: 0xffff_ffff },
+};
+
 function status(id: string, log: string): SandboxStatus {
   return {
     id: sandboxId(id),
@@ -45,6 +58,7 @@ function status(id: string, log: string): SandboxStatus {
     address: `unix:/${'a'.repeat(100)}`,
     pid: 0xffff_ffff,
     trial: true,
+    owner: OWNER,
     reason: 'exited with status 1',
     log,
     startStages: [{ name: 'specialise', micros: 12_000 }],
@@ -98,6 +112,7 @@ describe('statuses', () => {
         changes: Array.from({ length: changes }, (_, i) => ({
           ...status(`s-${i}`, ''),
           address: '',
+          owner: undefined,
           startStages: [],
         })),
         artifactsAdded: FULL_OF_ARTIFACTS,
@@ -152,6 +167,7 @@ describe('endpoints', () => {
       specIndex: Number.MAX_SAFE_INTEGER,
       worker: workerId('w'.repeat(63)),
       address: `unix:/${'a'.repeat(250)}`,
+      owner: OWNER,
     }));
     const parts = splitEndpoints(endpoints);
     expect(parts.flat()).toEqual(endpoints);
@@ -165,6 +181,32 @@ describe('endpoints', () => {
       });
       expect(held.length).toBeLessThanOrEqual(limits.messageBytes);
     }
+  });
+});
+
+describe('a report', () => {
+  it('with as much of everything as it may hold fits a message', () => {
+    const sandboxes = (count: number): SandboxId[] =>
+      Array.from({ length: count }, (_, i) => sandboxId(`${'s'.repeat(56)}-${String(i).padStart(6, '0')}`));
+    const uid = functionUid(Number.MAX_SAFE_INTEGER);
+    const report = encodeDataPlaneMessage({
+      kind: 'report',
+      incarnation: INCARNATION,
+      seq: Number.MAX_SAFE_INTEGER,
+      natsServer: 'n'.repeat(253),
+      caller: 'c'.repeat(300),
+      peer: 'p'.repeat(300),
+      fence: FENCE,
+      endpointSeq: Number.MAX_SAFE_INTEGER,
+      specIndex: Number.MAX_SAFE_INTEGER,
+      loads: Array.from({ length: reportBounds.loads }, () => ({ uid, inFlight: 10_000, queued: 10_000 })),
+      withdrawing: sandboxes(reportBounds.withdrawing).map((sandbox) => ({ sandbox, inFlight: 10_000 })),
+      refused: sandboxes(reportBounds.refused),
+      condemned: sandboxes(reportBounds.condemned),
+      owned: Array.from({ length: reportBounds.owned }, () => uid),
+      full: true,
+    });
+    expect(report.length).toBeLessThanOrEqual(limits.messageBytes);
   });
 });
 

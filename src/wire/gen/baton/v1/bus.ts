@@ -14,6 +14,7 @@ import {
   FunctionSpec,
   Incarnation,
   Label,
+  SandboxOwner,
   SandboxStatus,
 } from "./common.ts";
 
@@ -51,6 +52,7 @@ export interface CreateSandbox {
   readonly spec: FunctionSpec | undefined;
   readonly trial: boolean;
   readonly artifactSources: readonly string[];
+  readonly owner: SandboxOwner | undefined;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -59,6 +61,7 @@ export interface AdoptSandbox {
   readonly uid: number;
   readonly generation: number;
   readonly specIndex: number;
+  readonly owner: SandboxOwner | undefined;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -208,6 +211,7 @@ export interface DataPlaneReport {
   readonly refused: readonly string[];
   readonly owned: readonly number[];
   readonly full: boolean;
+  readonly condemned: readonly string[];
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -379,6 +383,7 @@ function createBaseCreateSandbox(): CreateSandbox {
     spec: undefined,
     trial: false,
     artifactSources: [],
+    owner: undefined,
     _unknownFields: {},
   };
 }
@@ -405,6 +410,9 @@ export const CreateSandbox: MessageFns<CreateSandbox> = {
     }
     for (const v of message.artifactSources) {
       writer.uint32(58).string(v!);
+    }
+    if (message.owner !== undefined) {
+      SandboxOwner.encode(message.owner, writer.uint32(66).fork()).join();
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -486,6 +494,14 @@ export const CreateSandbox: MessageFns<CreateSandbox> = {
             message.artifactSources.push(reader.string());
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.owner = SandboxOwner.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -508,7 +524,7 @@ export const CreateSandbox: MessageFns<CreateSandbox> = {
 };
 
 function createBaseAdoptSandbox(): AdoptSandbox {
-  return { sandbox: "", uid: 0, generation: 0, specIndex: 0, _unknownFields: {} };
+  return { sandbox: "", uid: 0, generation: 0, specIndex: 0, owner: undefined, _unknownFields: {} };
 }
 
 export const AdoptSandbox: MessageFns<AdoptSandbox> = {
@@ -524,6 +540,9 @@ export const AdoptSandbox: MessageFns<AdoptSandbox> = {
     }
     if (message.specIndex !== 0) {
       writer.uint32(32).uint64(message.specIndex);
+    }
+    if (message.owner !== undefined) {
+      SandboxOwner.encode(message.owner, writer.uint32(42).fork()).join();
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -579,6 +598,14 @@ export const AdoptSandbox: MessageFns<AdoptSandbox> = {
             }
 
             message.specIndex = longToNumber(reader.uint64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.owner = SandboxOwner.decode(reader, reader.uint32());
             continue;
           }
         }
@@ -2105,6 +2132,7 @@ function createBaseDataPlaneReport(): DataPlaneReport {
     refused: [],
     owned: [],
     full: false,
+    condemned: [],
     _unknownFields: {},
   };
 }
@@ -2153,6 +2181,9 @@ export const DataPlaneReport: MessageFns<DataPlaneReport> = {
     }
     if (message.full !== false) {
       writer.uint32(104).bool(message.full);
+    }
+    for (const v of message.condemned) {
+      writer.uint32(114).string(v!);
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -2290,6 +2321,14 @@ export const DataPlaneReport: MessageFns<DataPlaneReport> = {
             }
 
             message.full = reader.bool();
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.condemned.push(reader.string());
             continue;
           }
         }

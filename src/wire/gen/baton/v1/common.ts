@@ -173,6 +173,8 @@ export interface SandboxStatus {
   readonly reason: string;
   readonly log: string;
   readonly startStages: readonly StartStage[];
+  /** Of a function with a hard limit. */
+  readonly owner: SandboxOwner | undefined;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -183,6 +185,15 @@ export interface Endpoint {
   readonly specIndex: number;
   readonly worker: string;
   readonly address: string;
+  /** Of a function with a hard limit. */
+  readonly owner: SandboxOwner | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
+}
+
+/** The life of a data plane that alone dispatches to a sandbox, for as long as that exists. */
+export interface SandboxOwner {
+  readonly dataPlane: string;
+  readonly incarnation: Incarnation | undefined;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -1194,6 +1205,7 @@ function createBaseSandboxStatus(): SandboxStatus {
     reason: "",
     log: "",
     startStages: [],
+    owner: undefined,
     _unknownFields: {},
   };
 }
@@ -1235,6 +1247,9 @@ export const SandboxStatus: MessageFns<SandboxStatus> = {
     }
     for (const v of message.startStages) {
       StartStage.encode(v!, writer.uint32(98).fork()).join();
+    }
+    if (message.owner !== undefined) {
+      SandboxOwner.encode(message.owner, writer.uint32(106).fork()).join();
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -1356,6 +1371,14 @@ export const SandboxStatus: MessageFns<SandboxStatus> = {
             message.startStages.push(StartStage.decode(reader, reader.uint32()));
             continue;
           }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.owner = SandboxOwner.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1378,7 +1401,16 @@ export const SandboxStatus: MessageFns<SandboxStatus> = {
 };
 
 function createBaseEndpoint(): Endpoint {
-  return { sandbox: "", uid: 0, generation: 0, specIndex: 0, worker: "", address: "", _unknownFields: {} };
+  return {
+    sandbox: "",
+    uid: 0,
+    generation: 0,
+    specIndex: 0,
+    worker: "",
+    address: "",
+    owner: undefined,
+    _unknownFields: {},
+  };
 }
 
 export const Endpoint: MessageFns<Endpoint> = {
@@ -1400,6 +1432,9 @@ export const Endpoint: MessageFns<Endpoint> = {
     }
     if (message.address !== "") {
       writer.uint32(50).string(message.address);
+    }
+    if (message.owner !== undefined) {
+      SandboxOwner.encode(message.owner, writer.uint32(58).fork()).join();
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -1471,6 +1506,87 @@ export const Endpoint: MessageFns<Endpoint> = {
             }
 
             message.address = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.owner = SandboxOwner.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        const buf = reader.skip(tag & 7);
+
+        const list = message._unknownFields![tag];
+
+        if (list === undefined) {
+          message._unknownFields![tag] = [buf];
+        } else {
+          list.push(buf);
+        }
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseSandboxOwner(): SandboxOwner {
+  return { dataPlane: "", incarnation: undefined, _unknownFields: {} };
+}
+
+export const SandboxOwner: MessageFns<SandboxOwner> = {
+  encode(message: SandboxOwner, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.dataPlane !== "") {
+      writer.uint32(10).string(message.dataPlane);
+    }
+    if (message.incarnation !== undefined) {
+      Incarnation.encode(message.incarnation, writer.uint32(18).fork()).join();
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SandboxOwner {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSandboxOwner() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.dataPlane = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.incarnation = Incarnation.decode(reader, reader.uint32());
             continue;
           }
         }

@@ -1,0 +1,2 @@
+/** The functions that histories speak of. */
+export const FUNCTIONS = ['ant', 'bee', 'cat'] as const;
