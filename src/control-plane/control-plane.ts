@@ -36,6 +36,7 @@ import { EventLog } from './event-log.ts';
 import { Leadership } from './leadership.ts';
 import { RaftDriver } from './raft-driver.ts';
 import { refusal, Registrations } from './registrations.ts';
+import { TermBeginning } from './term-beginning.ts';
 import { TurnLoop } from './turn-loop.ts';
 
 const SLICE_MS = 5;
@@ -56,6 +57,7 @@ export class ControlPlane implements ControlPlaneBackend {
   readonly #events: EventLog;
   readonly #artifacts: Artifacts;
   readonly #registrations: Registrations;
+  readonly #beginning: TermBeginning;
   #raft: RaftDriver | undefined;
   #leadership: Leadership | undefined;
   #stopped = false;
@@ -71,6 +73,7 @@ export class ControlPlane implements ControlPlaneBackend {
     this.#subjects = subjects(config.cluster);
     this.#drops = new DropCounter(ports.logger);
     this.#events = new EventLog(ports.clock, ports.logger);
+    this.#beginning = new TermBeginning(ports.clock);
     this.#loop = new TurnLoop(ports.clock, {
       sliceMs: SLICE_MS,
       maxBulk: MAX_BULK,
@@ -106,6 +109,8 @@ export class ControlPlane implements ControlPlaneBackend {
     this.#raft = await RaftDriver.open(this.#config, this.#ports, this.#subjects, this.#loop, this.#drops, {
       onApplied: (index, change) => this.#onApplied(index, change),
       onChanged: (status) => this.#onChanged(status),
+      onHint: (source) => this.#beginning.hint(source),
+      onOwnVote: () => this.#beginning.reach('own-vote'),
     });
     this.#raft.start();
     this.#artifacts.start();
@@ -148,7 +153,9 @@ export class ControlPlane implements ControlPlaneBackend {
 
   #onChanged(status: RaftStatus): void {
     const { role, term, leader } = status;
-    this.#ports.logger.info({ role, term, leader, voter: status.voter }, 'raft');
+    const { logger, clock } = this.#ports;
+    this.#beginning.changed(status);
+    logger.info({ role, term, leader, voter: status.voter, atMs: clock.now() }, 'raft');
     const leadership = this.#leadership;
     if (leadership !== undefined && (role !== 'leader' || term !== leadership.fence.term)) {
       leadership.stop();
@@ -160,6 +167,7 @@ export class ControlPlane implements ControlPlaneBackend {
   #beginLeadership(): void {
     const raft = this.#raft;
     if (raft === undefined || this.#leadership !== undefined || this.#stopped || !raft.mayAct()) return;
+    this.#beginning.reach('no-op');
     this.#leadership = new Leadership(
       this.#config,
       this.#ports,
@@ -168,6 +176,7 @@ export class ControlPlane implements ControlPlaneBackend {
       this.#loop,
       this.#drops,
       this.#events,
+      this.#beginning,
     );
     this.#leadership.start();
   }

@@ -9,6 +9,7 @@ import type { BusSubscription } from '../ports/bus.ts';
 import type { Timer } from '../ports/system.ts';
 import type { Subjects } from '../wire/subjects.ts';
 import type { ControlPlaneConfig, ControlPlanePorts } from './config.ts';
+import type { HintSource } from './term-beginning.ts';
 
 const TRUSTED_AFTER_MS = 1_000;
 const PROBE_TIMEOUT_MS = 200;
@@ -21,7 +22,7 @@ export class LeaderDetector {
   readonly #config: ControlPlaneConfig;
   readonly #ports: ControlPlanePorts;
   readonly #subjects: Subjects;
-  readonly #onGone: (leader: ReplicaId) => void;
+  readonly #onGone: (leader: ReplicaId, source: HintSource) => void;
   #leader: ReplicaId | '' = '';
   #heardSinceUp = false;
   #timer: Timer | undefined;
@@ -34,7 +35,7 @@ export class LeaderDetector {
     config: ControlPlaneConfig,
     ports: ControlPlanePorts,
     subjects: Subjects,
-    onGone: (leader: ReplicaId) => void,
+    onGone: (leader: ReplicaId, source: HintSource) => void,
   ) {
     this.#config = config;
     this.#ports = ports;
@@ -48,7 +49,8 @@ export class LeaderDetector {
     });
     if (this.#config.advisories) {
       this.#advisories = this.#ports.raftBus.onPeerDisconnect((user) => {
-        if (this.#leader !== '' && user === raftUser(this.#leader)) void this.#confirm(this.#leader);
+        if (this.#leader !== '' && user === raftUser(this.#leader))
+          void this.#confirm(this.#leader, 'advisory');
       });
     }
     if (this.#config.probeMs > 0) this.#schedule();
@@ -57,7 +59,7 @@ export class LeaderDetector {
   #schedule(): void {
     this.#timer = this.#ports.clock.after(this.#config.probeMs, () => {
       if (this.#stopped) return;
-      if (this.#leader !== '' && !this.#asking) void this.#confirm(this.#leader);
+      if (this.#leader !== '' && !this.#asking) void this.#confirm(this.#leader, 'probe');
       this.#schedule();
     });
   }
@@ -74,11 +76,11 @@ export class LeaderDetector {
   }
 
   /** An advisory or a due probe: look, and report if it is so. */
-  async #confirm(leader: ReplicaId): Promise<void> {
+  async #confirm(leader: ReplicaId, source: HintSource): Promise<void> {
     this.#asking = true;
     try {
       if (!(await this.ask(leader)) || this.#leader !== leader || this.#stopped) return;
-      this.#onGone(leader);
+      this.#onGone(leader, source);
     } finally {
       this.#asking = false;
     }

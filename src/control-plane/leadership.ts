@@ -11,6 +11,8 @@ import { dataPlaneId, workerId, type FunctionUid, type SandboxId } from '../lib/
 import { Leader } from '../core/leader/leader.ts';
 import type { LeaderEffect, TrialResult } from '../core/leader/types.ts';
 import type { FunctionChange } from '../core/metadata/metadata-state.ts';
+import type { EndpointBatch } from '../core/model/broadcast.ts';
+import type { WorkerCommand } from '../core/model/command.ts';
 import type { Pull } from '../core/model/data-plane-report.ts';
 import type { Fence } from '../core/model/fence.ts';
 import type { FunctionRecord, FunctionSpec } from '../core/model/function.ts';
@@ -40,6 +42,7 @@ import type { ControlPlaneConfig, ControlPlanePorts } from './config.ts';
 import type { DropCounter } from './drop-counter.ts';
 import type { EventLog } from './event-log.ts';
 import type { RaftDriver } from './raft-driver.ts';
+import type { TermBeginning } from './term-beginning.ts';
 import type { TurnLoop } from './turn-loop.ts';
 
 const TICK_MS = 20;
@@ -63,6 +66,9 @@ export class Leadership {
   readonly #loop: TurnLoop;
   readonly #drops: DropCounter;
   readonly #events: EventLog;
+  readonly #beginning: TermBeginning;
+  /** Created first under this term, until data planes are told of it. */
+  #firstCreated: SandboxId | undefined;
   readonly brain: Leader;
   readonly #subscriptions: BusSubscription[] = [];
   readonly #timers: { beacon: Timer | undefined; tick: Timer | undefined } = {
@@ -87,6 +93,7 @@ export class Leadership {
     loop: TurnLoop,
     drops: DropCounter,
     events: EventLog,
+    beginning: TermBeginning,
   ) {
     this.#config = config;
     this.#ports = ports;
@@ -95,6 +102,7 @@ export class Leadership {
     this.#loop = loop;
     this.#drops = drops;
     this.#events = events;
+    this.#beginning = beginning;
     this.fence = { epoch: raft.epoch, term: raft.status().term };
     const { state } = raft;
     this.#publishedSpecIndex = state.specIndex;
@@ -122,7 +130,7 @@ export class Leadership {
   start(): void {
     const { bus, clock, logger } = this.#ports;
     const { epoch, term } = this.fence;
-    logger.info({ epoch, term }, 'leading: the no-op of this term is applied');
+    logger.info({ epoch, term, ...this.#beginning.story }, 'leading: the no-op of this term is applied');
     this.#subscriptions.push(
       bus.subscribe(this.#subjects.leadInbox(this.fence.term), (message) => {
         // Somebody waits for the answer to these; the heartbeats of a whole fleet may be ahead of them.
@@ -166,6 +174,7 @@ export class Leadership {
       const now = this.#ports.clock.now();
       switch (kind) {
         case 'heartbeat':
+          this.#beginning.reach('hello');
           return this.brain.workerReport(workerId(from), decodeWorkerReport(message.payload), now);
         case 'report':
           return this.brain.dataPlaneMessage(dataPlaneId(from), decodeDataPlaneMessage(message.payload), now);
@@ -188,6 +197,7 @@ export class Leadership {
   #demand(from: string, message: BusMessage, now: number): void {
     const demand = decodeDataPlaneMessage(message.payload);
     if (demand.kind !== 'demand') return;
+    this.#beginning.reach('demand');
     this.brain.dataPlaneMessage(dataPlaneId(from), demand, now);
     this.#reply(message, encodeDemandAck({ fence: this.fence, seq: demand.seq }));
   }
@@ -304,11 +314,13 @@ export class Leadership {
     const self = this.#config.replica;
     switch (effect.kind) {
       case 'command':
+        this.#noteCreated(effect.envelope.command);
         return bus.publish(this.#subjects.command(effect.worker, self), encodeCommand(effect.envelope));
       case 'notice':
         return bus.publish(this.#subjects.notice(effect.worker, self), encodeNotice(effect.notice));
       case 'endpoints':
-        return bus.publish(this.#subjects.endpoints(self), encodeEndpointBatch(effect.batch));
+        bus.publish(this.#subjects.endpoints(self), encodeEndpointBatch(effect.batch));
+        return this.#noteServed(effect.batch);
       case 'probe-worker':
         return this.#probeWorker(effect.worker);
       case 'trial': {
@@ -326,6 +338,21 @@ export class Leadership {
       default:
         return unreachable(effect, 'effect');
     }
+  }
+
+  #noteCreated(command: WorkerCommand): void {
+    if (command.kind === 'create' && !command.trial && this.#beginning.reach('placed'))
+      this.#firstCreated = command.sandbox;
+  }
+
+  #noteServed({ changes }: EndpointBatch): void {
+    const sandbox = this.#firstCreated;
+    if (sandbox === undefined) return;
+    if (!changes.some((change) => change.kind === 'put' && change.endpoint.sandbox === sandbox)) return;
+    this.#firstCreated = undefined;
+    this.#beginning.reach('endpoint');
+    const { term } = this.fence;
+    this.#ports.logger.info({ term, sandbox, ...this.#beginning.story }, 'the first cold start of this term');
   }
 
   #probeWorker(worker: ReturnType<typeof workerId>): void {
@@ -359,6 +386,7 @@ export class Leadership {
       grpc: self.grpc,
     });
     this.#ports.bus.publish(this.#subjects.beacon(this.#config.replica), beacon);
+    this.#beginning.reach('beacon');
   }
 
   /** Messages that came in under this term, by kind. */

@@ -29,6 +29,7 @@ import { Compaction } from './compaction.ts';
 import type { ControlPlaneConfig, ControlPlanePorts } from './config.ts';
 import type { DropCounter } from './drop-counter.ts';
 import { LeaderDetector } from './leader-detector.ts';
+import type { HintSource } from './term-beginning.ts';
 import type { TurnLoop } from './turn-loop.ts';
 
 const NO_PAYLOAD: Uint8Array = new Uint8Array(0);
@@ -38,6 +39,10 @@ export interface RaftEvents {
   readonly onApplied: (index: number, change: FunctionChange | undefined) => void;
   /** Role, leader or vote changed. */
   readonly onChanged: (status: RaftStatus) => void;
+  /** The leader that this replica follows is gone, says this source. */
+  readonly onHint: (source: HintSource) => void;
+  /** The vote of a candidate for itself is on the disk. */
+  readonly onOwnVote: () => void;
 }
 
 interface Proposal {
@@ -98,9 +103,10 @@ export class RaftDriver {
       onCompacted: (snapshot, keepFrom) => loop.raft(() => raft.compacted(snapshot, keepFrom)),
       onFailed: (error) => loop.raft(() => this.#storageFailed(error)),
     });
-    this.#detector = new LeaderDetector(config, ports, subjects, (leader) =>
-      loop.raft(() => raft.leaderGone(leader, ports.clock.now())),
-    );
+    this.#detector = new LeaderDetector(config, ports, subjects, (leader, source) => {
+      events.onHint(source);
+      loop.raft(() => raft.leaderGone(leader, ports.clock.now()));
+    });
   }
 
   /**
@@ -273,6 +279,7 @@ export class RaftDriver {
       const entry = this.#tickets.shift();
       assert(entry !== undefined, 'there is a first ticket');
       for (const message of entry.after) this.#send(message);
+      if (this.#raft.role === 'candidate') this.#events.onOwnVote();
       this.#raft.persisted(entry.ticket, this.#ports.clock.now());
     }
   }

@@ -8,6 +8,7 @@ import { EndpointReplica, type TableUpdate } from '../core/endpoints/endpoint-re
 import type { Dispatcher } from '../core/dispatch/dispatcher.ts';
 import { SpecReplica, type SpecUpdate } from '../core/dispatch/spec-replica.ts';
 import { compareFence, NO_FENCE, type Fence, type Incarnation } from '../core/model/fence.ts';
+import type { EndpointChange } from '../core/model/broadcast.ts';
 import type { FunctionRecord } from '../core/model/function.ts';
 import type { Bus, BusMessage, BusSubscription } from '../ports/bus.ts';
 import type { Clock, Logger, Timer } from '../ports/system.ts';
@@ -64,6 +65,8 @@ export class Tables {
   readonly #subscriptions: BusSubscription[] = [];
   #endpointsSynced = false;
   #believed: Fence = NO_FENCE;
+  /** Nothing new has been started under the fence that is believed. */
+  #isNewTerm = false;
   #saveTimer: Timer | undefined;
   #expireTimer: Timer | undefined;
   #saving = false;
@@ -186,7 +189,9 @@ export class Tables {
   #believe(fence: Fence): void {
     if (compareFence(fence, this.#believed) === 0) return;
     this.#believed = fence;
-    this.#options.logger.debug({ epoch: fence.epoch, term: fence.term }, 'fence believed');
+    this.#isNewTerm = true;
+    const { logger, clock } = this.#options;
+    logger.info({ epoch: fence.epoch, term: fence.term, atMs: clock.now() }, 'fence believed');
   }
 
   #onSpecs(bytes: Uint8Array): void {
@@ -241,8 +246,21 @@ export class Tables {
       } else dispatcher.setOwner(change.uid, change.owner, now);
     }
     onEffects();
+    if (this.#isNewTerm) this.#noteFirst(update.changes, now);
     if (update.changes.length > 0 || isSnapshot) onApplied();
     if (update.changes.length > 0 || update.newFence) this.#saveSoon();
+  }
+
+  /** On the record: when the first sandbox that was not here before came in under the fence that is believed. */
+  #noteFirst(changes: readonly EndpointChange[], atMs: number): void {
+    const first = changes.find((change) => change.kind === 'put');
+    if (first === undefined) return;
+    this.#isNewTerm = false;
+    const { sandbox } = first.endpoint;
+    this.#options.logger.info(
+      { term: this.#believed.term, sandbox, atMs },
+      'the first new sandbox of this term',
+    );
   }
 
   /** Ports are used again some day: an address that nobody has confirmed for long is not believed (R7). */

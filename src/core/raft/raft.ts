@@ -37,6 +37,7 @@ import type {
   RaftBoot,
   RaftConfig,
   RaftMessage,
+  RaftRole,
   RaftStatus,
   Ready,
   Snapshot,
@@ -236,6 +237,10 @@ export class Raft {
       s.log.commit >= s.termStartIndex &&
       (s.peers.size === 0 || nowMs - s.quorumContactMs < s.config.electionTimeoutMs)
     );
+  }
+
+  get role(): RaftRole {
+    return this.#s.role;
   }
 
   /** Index of the no-op of the term that this replica leads; 0 otherwise. */
