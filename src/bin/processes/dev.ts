@@ -202,7 +202,7 @@ async function startCluster(
         new FileArtifactStore(join(directory, 'w1', 'artifacts')),
         artifacts,
       ),
-      state: workerStateFile(join(directory, 'w1', 'worker.json')),
+      state: workerStateFile(join(directory, 'w1', 'worker.state')),
       logger,
       nonce: systemNonce(),
       onFatal,

@@ -86,7 +86,7 @@ function aloneIn(file: WorkerFile, logger: Logger): Self {
     id,
     directory,
     runtime: runtimeOf(file, logger),
-    state: workerStateFile(join(directory, 'worker.json')),
+    state: workerStateFile(join(directory, 'worker.state')),
   };
 }
 

@@ -1,5 +1,5 @@
 /** See types.ts. Inputs are methods; each may produce effects, which the shell takes at the end of its turn. */
-import type { DataPlaneId, SandboxId, WorkerId } from '../../lib/ids.ts';
+import type { DataPlaneId, FunctionUid, SandboxId, WorkerId } from '../../lib/ids.ts';
 import type { EndpointSnapshot, TableDigest } from '../model/broadcast.ts';
 import type { DataPlaneMessage } from '../model/data-plane-report.ts';
 import { NO_INCARNATION, type Incarnation } from '../model/fence.ts';
@@ -58,7 +58,10 @@ export class Leader {
   }
 
   workerReport(from: WorkerId, report: WorkerReport, nowMs: number): void {
-    onWorkerReport(this.#at(nowMs), from, report);
+    const s = this.#at(nowMs);
+    onWorkerReport(s, from, report);
+    if (s.hasJoined) this.#decide(s, s.roomless);
+    s.hasJoined = false;
   }
 
   workerProbed(worker: WorkerId, answer: 'no-responders' | 'answered' | 'unknown', nowMs: number): void {
@@ -111,15 +114,17 @@ export class Leader {
       s.nextDecideMs = nowMs + (s.closed ? s.options.decideEveryMs : s.options.coldStartPaceMs);
       for (const uid of s.active) s.deciding.add(uid);
     }
-    this.#decide(s);
+    this.#decide(s, s.deciding);
   }
 
   /** In slices: what is left when they are used up goes on with the next tick. */
-  #decide(s: LeaderState): void {
-    let left: number = limits.decisionsPerTick;
-    for (const uid of s.deciding) {
-      if (left-- === 0 || s.startsLeft === 0) return;
-      s.deciding.delete(uid);
+  #decide(s: LeaderState, pending: Set<FunctionUid>): void {
+    // Of those that are pending now: one that cannot be satisfied is pending again at once.
+    const slice: FunctionUid[] = [];
+    for (const uid of pending) if (slice.push(uid) === limits.decisionsPerTick) break;
+    for (const uid of slice) {
+      if (s.startsLeft === 0) return;
+      pending.delete(uid);
       const node = s.functions.get(uid);
       if (node === undefined) {
         s.active.delete(uid);

@@ -8,11 +8,10 @@
  */
 import { assert } from '../../lib/assert.ts';
 import type { FunctionUid } from '../../lib/ids.ts';
-import { FunctionScaler } from '../autoscaler/function-scaler.ts';
 import type { FunctionRecord } from '../model/function.ts';
 import { ensureOwner, foreign, isForeign, isOrphaned, ownerOfNew } from './ownership.ts';
 import { whyOf } from './reason.ts';
-import type { FunctionNode, LeaderState, Placed, WorkerNode } from './state.ts';
+import { FunctionNode, type LeaderState, type Placed, type WorkerNode } from './state.ts';
 import { withdraw } from './withdrawal.ts';
 
 const FIRST_BACKOFF_MS = 250;
@@ -21,20 +20,8 @@ const MAX_BACKOFF_MS = 30_000;
 export function putFunction(s: LeaderState, record: FunctionRecord, isNew: boolean): void {
   const known = s.functions.get(record.uid);
   if (known === undefined) {
-    const node: FunctionNode = {
-      record,
-      scaler: new FunctionScaler(record.spec, s.nowMs),
-      placed: new Set(),
-      turn: s.placer.newTurn(),
-      lastPacedMs: Number.NEGATIVE_INFINITY,
-      startFailures: 0,
-      startFailure: '',
-      backoffUntilMs: 0,
-      rolloutFloor: isNew ? reachable(record, record.spec.scaling.initial) : 0,
-      desired: 0,
-      decision: undefined,
-      obstacle: undefined,
-    };
+    const node = new FunctionNode(record, s.placer.newTurn(), s.nowMs);
+    if (isNew) node.rolloutFloor = reachable(record, record.spec.scaling.initial);
     s.functions.set(record.uid, node);
     for (const placed of s.placed.values()) if (placed.uid === record.uid) node.placed.add(placed);
     if (node.rolloutFloor > 0 || record.spec.scaling.min > 0 || node.placed.size > 0)
@@ -45,8 +32,7 @@ export function putFunction(s: LeaderState, record: FunctionRecord, isNew: boole
   let serving = 0;
   for (const { state, generation } of known.placed)
     if (generation === known.record.generation && (state === 'ready' || state === 'unconfirmed')) serving++;
-  known.record = record;
-  known.scaler.update(record.spec);
+  known.renew(record);
   known.startFailures = 0;
   known.backoffUntilMs = 0;
   known.rolloutFloor = reachable(record, Math.max(serving, known.rolloutFloor));
@@ -67,6 +53,7 @@ export function deleteFunction(s: LeaderState, uid: FunctionUid): void {
   s.functions.delete(uid);
   s.active.delete(uid);
   s.deciding.delete(uid);
+  s.roomless.delete(uid);
   for (const placed of node.placed) withdraw(s, placed, timeoutMs, 'its function was deleted');
   s.writer.setOwner(uid, undefined);
 }
@@ -99,6 +86,7 @@ export function evaluate(s: LeaderState, node: FunctionNode): void {
   const decision = node.scaler.decide(s.nowMs, scale);
   let desired = Math.max(decision.desired, node.rolloutFloor);
   node.obstacle = undefined;
+  s.roomless.delete(node.record.uid);
   if (desired < have && !s.closed) {
     desired = have;
     node.obstacle = { kind: 'reconciling' };
@@ -149,6 +137,7 @@ function grow(s: LeaderState, node: FunctionNode, wanted: number): void {
     if (why === undefined) continue;
     const missing = count - n;
     node.obstacle = { kind: 'room', missing, why };
+    s.roomless.add(node.record.uid);
     s.event('no-capacity', node.record.spec.name, `no worker has room for ${missing} more (${why})`);
     return;
   }

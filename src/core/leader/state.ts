@@ -4,7 +4,7 @@
  */
 import type { DataPlaneId, FunctionUid, SandboxId, WorkerId } from '../../lib/ids.ts';
 import { prng } from '../../lib/prng.ts';
-import type { FunctionScaler, ScaleDecision } from '../autoscaler/function-scaler.ts';
+import { FunctionScaler, type ScaleDecision } from '../autoscaler/function-scaler.ts';
 import { EndpointWriter } from '../endpoints/endpoint-writer.ts';
 import type { CommandSession } from '../fleet/command-session.ts';
 import { WorkerView } from '../fleet/worker-view.ts';
@@ -84,23 +84,40 @@ export class WorkerNode implements Candidate {
   }
 }
 
-export interface FunctionNode {
+export class FunctionNode {
   record: FunctionRecord;
-  readonly scaler: FunctionScaler;
-  readonly placed: Set<Placed>;
+  readonly placed: Set<Placed> = new Set();
   readonly turn: Turn;
-  lastPacedMs: number;
-  startFailures: number;
+  lastPacedMs: number = Number.NEGATIVE_INFINITY;
+  startFailures = 0;
   /** What the last of them said. */
-  startFailure: string;
-  backoffUntilMs: number;
+  startFailure = '';
+  backoffUntilMs = 0;
   /** A new generation begins with as many sandboxes as the old one had ready. */
-  rolloutFloor: number;
-  desired: number;
+  rolloutFloor = 0;
+  desired = 0;
   /** The last one; undefined before the first. */
-  decision: ScaleDecision | undefined;
+  decision: ScaleDecision | undefined = undefined;
   /** What keeps it from the desired scale, beside starts that are on their way. */
-  obstacle: Obstacle | undefined;
+  obstacle: Obstacle | undefined = undefined;
+  readonly #sinceMs: number;
+  #scaler: FunctionScaler | undefined;
+
+  constructor(record: FunctionRecord, turn: Turn, nowMs: number) {
+    this.record = record;
+    this.turn = turn;
+    this.#sinceMs = nowMs;
+  }
+
+  /** Made when it is needed: a new leader of thousands of idle functions is waited for. It has watched from the beginning. */
+  get scaler(): FunctionScaler {
+    return (this.#scaler ??= new FunctionScaler(this.record.spec, this.#sinceMs));
+  }
+
+  renew(record: FunctionRecord): void {
+    this.record = record;
+    this.#scaler?.update(record.spec);
+  }
 }
 
 export type Obstacle =
@@ -168,6 +185,10 @@ export class LeaderState {
   nextDecideMs = 0;
   /** To be looked at before the next round begins. */
   readonly deciding: Set<FunctionUid> = new Set();
+  /** A worker came with this input: what waits for room need not wait for the next tick. */
+  hasJoined = false;
+  /** More is wanted of them than any worker had room for: looked at again with the next worker that comes. */
+  readonly roomless: Set<FunctionUid> = new Set();
   /** Starts that may still be commanded before the next tick. */
   startsLeft: number = limits.startsPerTick;
   nextLivenessMs = 0;

@@ -53,6 +53,7 @@ function heard(s: LeaderState, node: WorkerNode): void {
   if (!node.heard || node.state === 'dead') {
     s.event('worker-joined', node.id, `${node.view.driver}, ${node.view.capacity.cpuMillis} mCPU`);
     // Room for what waits: functions with load are active.
+    s.hasJoined = true;
     s.nextDecideMs = s.nowMs;
   }
   node.heard = true;

@@ -65,7 +65,7 @@ const HISTORIES: readonly Regression[] = [
     title: 'what was to start on a worker that is taken for dead does not start there when it comes back',
     random: 0,
     of: of(1),
-    steps: [ant({ min: 1 }), wait(3), cut(0), wait(3_059), unregister],
+    steps: [ant({ min: 1 }), wait(3), cut(0), wait(3_059), unregister, wait(500)],
     started: 0,
   },
   {
