@@ -1,15 +1,18 @@
 /**
  * `npm run sim -- --seed N` runs one seed and tells its story; `--seeds N [--from M] [--json FILE] [--resume]` runs many, on
- * all processors. Each is five virtual minutes unless `--length quick` says otherwise; a failure is shrunk to the faults it needs.
+ * all processors; `--regressions` runs those that failed once. Each is five virtual minutes unless `--length quick` says otherwise;
+ * a failure is shrunk to the faults it needs.
  */
 import { execFileSync, fork } from 'node:child_process';
 import { appendFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { roughen } from '../mutants/rough.ts';
 import { Flags } from '../setup/flags.ts';
 import { drawOptions, type Length } from './options.ts';
 import { simulate, type SimResult } from './run.ts';
+import { everyFailedSeed } from './regressions/seeds.ts';
 import { shrink, tellSchedule } from './shrink.ts';
 
 const SHRINK_RUNS = 60;
@@ -23,6 +26,8 @@ const values = flags.parse({
   json: { type: 'string' },
   resume: { type: 'boolean', default: false },
   story: { type: 'boolean', default: false },
+  /** Every seed that failed once. */
+  regressions: { type: 'boolean', default: false },
   /** Internal: this process runs the seeds of one share and sends their rows to its parent. */
   share: { type: 'string' },
 });
@@ -207,7 +212,22 @@ function runJob(seeds: readonly number[], onRow: (row: Row) => void): Promise<st
   });
 }
 
+/** @returns whether all of them hold now */
+async function runRegressions(): Promise<boolean> {
+  let failed = 0;
+  const seeds = everyFailedSeed();
+  for (const { seed, length, rough } of seeds) {
+    const drawn = drawOptions(seed, length);
+    const { ok, violations } = await simulate(seed, rough ? roughen(drawn) : drawn);
+    if (!ok) failed++;
+    process.stdout.write(`seed ${seed} (${length}${rough ? ', rough' : ''}): ${ok ? 'ok' : violations[0]}\n`);
+  }
+  process.stdout.write(`${seeds.length - failed} of ${seeds.length} seeds that failed once hold\n`);
+  return failed === 0;
+}
+
 if (values.share !== undefined) await runShare(values.share);
+else if (values.regressions) process.exitCode = (await runRegressions()) ? 0 : 1;
 else {
   const ok =
     values.seeds === undefined

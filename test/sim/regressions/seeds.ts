@@ -9,9 +9,22 @@ export interface FailedSeed {
   readonly length: Length;
   /** With the faults that mutants are hunted with. */
   readonly rough?: true;
+  /** Others of the same length that failed for the same reason: run by `npm run sim -- --regressions`. */
+  readonly also?: readonly number[];
   readonly showed: string;
   /** Undefined: the simulator was wrong, not the system. */
   readonly keptBy: string | undefined;
+}
+
+/** Each seed that failed, one by one. */
+export function everyFailedSeed(): {
+  readonly seed: number;
+  readonly length: Length;
+  readonly rough: boolean;
+}[] {
+  return FAILED_SEEDS.flatMap(({ seed, also = [], length, rough = false }) =>
+    [seed, ...also].map((one) => ({ seed: one, length, rough })),
+  );
 }
 
 export const FAILED_SEEDS: readonly FailedSeed[] = [
@@ -33,6 +46,7 @@ export const FAILED_SEEDS: readonly FailedSeed[] = [
   {
     seed: 59,
     length: 'long',
+    also: [77, 101, 126, 131, 134, 166, 175, 177],
     showed:
       'a replica that lost its directory after its clock was set back is taken for an earlier life of itself, and never heard again',
     keptBy: 'test/unit/raft/incarnation.test.ts',
@@ -56,5 +70,12 @@ export const FAILED_SEEDS: readonly FailedSeed[] = [
     showed:
       'a data plane that was restarted after its clock was set back is an earlier life to the leader, which waits for it no more',
     keptBy: 'test/unit/data-plane/life.test.ts',
+  },
+  {
+    seed: 11,
+    length: 'quick',
+    showed:
+      'a data plane that began from its file while nobody led served what had been replaced in the moment before it died, as it is meant to',
+    keptBy: undefined,
   },
 ];
