@@ -46,7 +46,7 @@ export const FAILED_SEEDS: readonly FailedSeed[] = [
   {
     seed: 59,
     length: 'long',
-    also: [77, 101, 126, 131, 134, 166, 175, 177],
+    also: [77, 101, 126, 131, 134, 166, 175, 177, 202, 208, 252, 262, 264, 281, 286, 300, 306, 350],
     showed:
       'a replica that lost its directory after its clock was set back is taken for an earlier life of itself, and never heard again',
     keptBy: 'test/unit/raft/incarnation.test.ts',
@@ -54,6 +54,7 @@ export const FAILED_SEEDS: readonly FailedSeed[] = [
   {
     seed: 161,
     length: 'long',
+    also: [334, 360],
     showed:
       'a data plane that was restarted served from its file what had been replaced in the moment before it died',
     keptBy: 'test/unit/data-plane/ask-first.test.ts',
