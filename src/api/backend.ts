@@ -41,6 +41,26 @@ export interface EventView {
   readonly message: string;
 }
 
+/** The leader's term: how it came to lead, and how far it has come since. */
+export interface TermView extends ReconstructionView {
+  /** advisory or probe: who said that its predecessor was gone; timeout: nobody; transfer: it was asked to lead. */
+  readonly cause: string;
+  /** From that news until it could act. */
+  readonly electionMs: number | undefined;
+}
+
+export interface Metric {
+  readonly name: string;
+  readonly type: 'counter' | 'gauge';
+  readonly help: string;
+  readonly samples: readonly MetricSample[];
+}
+
+export interface MetricSample {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly value: number;
+}
+
 export interface LogCursors {
   readonly worker: WorkerId;
   readonly after: number;
@@ -85,7 +105,7 @@ export interface ControlPlaneBackend {
   sandboxes(): readonly SandboxRow[];
   dataPlanes(): readonly DataPlaneRow[];
   events(after: number): readonly EventView[];
-  reconstruction(): ReconstructionView;
+  term(): TermView;
   cordon(worker: WorkerId, on: boolean): Promise<void>;
   transferLeadership(to: ReplicaId | ''): Promise<{ leader: ReplicaId | ''; term: number }>;
   logs(query: {
@@ -105,6 +125,6 @@ export interface ControlPlaneBackend {
   /** Internal, leader: make a majority hold it. */
   replicateArtifact(digest: Digest, sourceHttp: string): Promise<void>;
 
-  /** Counters for /metrics: name → value. */
-  metrics(): ReadonlyMap<string, number>;
+  /** For /metrics. */
+  metrics(): readonly Metric[];
 }

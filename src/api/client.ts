@@ -18,6 +18,7 @@ export type {
   Event,
   FunctionMessage,
   PutFunctionReply,
+  Reconstruction,
   Replica,
   Worker,
 } from '../wire/gen/baton/api/v1/api.ts';

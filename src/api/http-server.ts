@@ -9,6 +9,7 @@ import type { Logger } from '../ports/system.ts';
 import { demandApi, demandLoopbackHost, demandOneOf, type AccessTokens } from './access.ts';
 import type { ControlPlaneBackend } from './backend.ts';
 import { errorBody, httpStatusOf } from './errors.ts';
+import { METRICS_CONTENT_TYPE, renderMetrics } from './metrics.ts';
 import { laterFeature, matchPath, matchRoute, type Route } from './http-routes.ts';
 import { openApiDocument } from './openapi.ts';
 import type { ApiService } from './service.ts';
@@ -98,7 +99,8 @@ export class HttpServer {
     if (path.startsWith('/internal/')) return this.#internal(call);
     demandLoopbackHost(request.headers.host, tokens);
     demandApi(request.headers.authorization, tokens);
-    if (isRead && path === '/metrics') return this.#metrics(response);
+    if (isRead && path === '/metrics')
+      return sendText(response, 200, renderMetrics(this.#backend.metrics()), METRICS_CONTENT_TYPE);
     if (isRead && path === '/openapi.json')
       return sendJson(response, 200, openApiDocument(this.#options.version, tokens.api !== undefined));
     if (path === '/v1/artifacts') return this.#upload(call);
@@ -136,26 +138,6 @@ export class HttpServer {
     const ready = this.#backend.isReady();
     const leads = this.#backend.leader();
     sendJson(response, ready ? 200 : 503, { ready, leader: leads.kind !== 'none' });
-  }
-
-  #metrics(response: ServerResponse): void {
-    const lines: string[] = [];
-    const typed = new Set<string>();
-    for (const [series, value] of this.#backend.metrics()) {
-      const name = series.split('{', 1)[0] ?? series;
-      if (!typed.has(name)) lines.push(`# TYPE ${name} ${name.endsWith('_total') ? 'counter' : 'gauge'}`);
-      typed.add(name);
-      lines.push(`${series} ${value}`);
-    }
-    const { rss } = process.memoryUsage();
-    const { user, system } = process.cpuUsage();
-    lines.push('# TYPE process_resident_memory_bytes gauge', `process_resident_memory_bytes ${rss}`);
-    lines.push(
-      '# TYPE process_cpu_seconds_total counter',
-      `process_cpu_seconds_total ${(user + system) / 1e6}`,
-    );
-    response.setHeader('content-type', 'text/plain; version=0.0.4');
-    response.end(`${lines.join('\n')}\n`);
   }
 
   async #upload(call: Call): Promise<void> {
@@ -256,9 +238,9 @@ function sendJson(response: ServerResponse, status: number, value: unknown): voi
   response.end(`${JSON.stringify(value)}\n`);
 }
 
-function sendText(response: ServerResponse, status: number, text: string): void {
+function sendText(response: ServerResponse, status: number, text: string, type = 'text/plain'): void {
   response.statusCode = status;
-  response.setHeader('content-type', 'text/plain');
+  response.setHeader('content-type', type);
   response.end(text);
 }
 

@@ -8,7 +8,7 @@ import type { FunctionRow } from '../core/leader/types.ts';
 import type { FunctionRecord } from '../core/model/function.ts';
 import type { Clock } from '../ports/system.ts';
 import type * as api from '../wire/gen/baton/api/v1/api.ts';
-import type { ControlPlaneBackend, MemberView } from './backend.ts';
+import type { ControlPlaneBackend, MemberView, TermView } from './backend.ts';
 import { documentFromWire, documentToWire } from './document.ts';
 import { parseFunctionDocument, parseRequestId, toFunctionDocument } from './spec.ts';
 
@@ -175,7 +175,7 @@ export class ApiService {
     const replicas = await this.#replicas();
     const scales = new Map((leads ? this.#backend.scales() : []).map((row) => [row.uid, row]));
     const functions = leads ? await this.#backend.functions() : [];
-    const reconstruction = leads ? this.#backend.reconstruction() : undefined;
+    const term = leads ? this.#backend.term() : undefined;
     return {
       cluster: this.#backend.cluster,
       leader: raft.leader,
@@ -194,15 +194,7 @@ export class ApiService {
           generation: record.generation,
         };
       }),
-      reconstruction:
-        reconstruction === undefined
-          ? undefined
-          : {
-              phase: reconstruction.phase,
-              knownWorkers: reconstruction.knownWorkers,
-              reportedWorkers: reconstruction.reportedWorkers,
-              closedAfterMs: reconstruction.closedAfterMs,
-            },
+      reconstruction: term === undefined ? undefined : reconstructionOf(term),
     };
   }
 
@@ -351,4 +343,19 @@ export class ApiService {
       dropped: page.dropped,
     };
   }
+}
+
+function reconstructionOf(term: TermView): api.Reconstruction {
+  const { phase, knownWorkers, reportedWorkers, ageMs, firstWorkerMs, allReportedMs, reconciledMs } = term;
+  return {
+    phase,
+    knownWorkers,
+    reportedWorkers,
+    ageMs,
+    firstWorkerMs,
+    allReportedMs,
+    reconciledMs,
+    cause: term.cause,
+    electionMs: term.electionMs,
+  };
 }

@@ -5,13 +5,7 @@
 import { assert } from '../lib/assert.ts';
 import { BatonError, explain, isBatonError } from '../lib/errors.ts';
 import { type Digest, type FunctionName, type ReplicaId, type SandboxId, type WorkerId } from '../lib/ids.ts';
-import type {
-  DataPlaneRow,
-  FunctionRow,
-  ReconstructionView,
-  SandboxRow,
-  WorkerRow,
-} from '../core/leader/types.ts';
+import type { DataPlaneRow, FunctionRow, SandboxRow, WorkerRow } from '../core/leader/types.ts';
 import type { FunctionChange } from '../core/metadata/metadata-state.ts';
 import type { FunctionRecord } from '../core/model/function.ts';
 import type { RequestId } from '../core/model/metadata.ts';
@@ -23,8 +17,10 @@ import type {
   LogCursors,
   LogPage,
   MemberView,
+  Metric,
   PutRequest,
   PutResult,
+  TermView,
 } from '../api/backend.ts';
 import type { StoredArtifact } from '../ports/artifact-store.ts';
 import { subjects, type Subjects } from '../wire/subjects.ts';
@@ -34,6 +30,7 @@ import type { ControlPlaneConfig, ControlPlanePorts } from './config.ts';
 import { DropCounter } from './drop-counter.ts';
 import { EventLog } from './event-log.ts';
 import { Leadership } from './leadership.ts';
+import { replicaMetrics } from './metrics.ts';
 import { RaftDriver } from './raft-driver.ts';
 import { refusal, Registrations } from './registrations.ts';
 import { TermBeginning } from './term-beginning.ts';
@@ -276,8 +273,10 @@ export class ControlPlane implements ControlPlaneBackend {
     return this.#events.list(after);
   }
 
-  reconstruction(): ReconstructionView {
-    return this.#leading().brain.reconstruction();
+  term(): TermView {
+    const { cause } = this.#beginning.story;
+    const { electionMs } = this.#beginning;
+    return { cause, electionMs, ...this.#leading().brain.reconstruction() };
   }
 
   async cordon(worker: WorkerId, on: boolean): Promise<void> {
@@ -423,32 +422,15 @@ export class ControlPlane implements ControlPlaneBackend {
     await this.#artifacts.replicate(digest, sourceHttp);
   }
 
-  metrics(): ReadonlyMap<string, number> {
-    const status = this.raft();
+  metrics(): Metric[] {
     const { state } = this.#driver();
-    const metrics = new Map<string, number>([
-      ['baton_raft_term', status.term],
-      ['baton_raft_commit_index', status.commit],
-      ['baton_raft_applied_index', state.appliedIndex],
-      ['baton_raft_is_leader', this.#leadership === undefined ? 0 : 1],
-      ['baton_raft_refused_messages', status.refusedMessages],
-      ['baton_functions', state.size],
-      ['baton_loop_refused_work', this.#loop.refused],
-    ]);
-    for (const [kind, count] of this.#drops.counts())
-      metrics.set(`baton_dropped_messages{kind="${kind}"}`, count);
-    if (this.#leadership !== undefined) {
-      const { brain } = this.#leadership;
-      const { workers, dataPlanes, sandboxes, ready } = brain.counts();
-      for (const [kind, count] of this.#leadership.received)
-        metrics.set(`baton_received_messages{kind="${kind}"}`, count);
-      metrics.set('baton_workers', workers);
-      metrics.set('baton_data_planes', dataPlanes);
-      metrics.set('baton_sandboxes', sandboxes);
-      metrics.set('baton_sandboxes_ready', ready);
-      metrics.set('baton_endpoint_seq', brain.endpointSeq);
-      metrics.set('baton_reconciled', brain.isReconciled ? 1 : 0);
-    }
-    return metrics;
+    return replicaMetrics({
+      raft: this.raft(),
+      appliedIndex: state.appliedIndex,
+      functions: state.size,
+      refusedWork: this.#loop.refused,
+      dropped: this.#drops.counts(),
+      leader: this.#leadership?.figures(),
+    });
   }
 }

@@ -41,6 +41,7 @@ import { unreachable } from '../lib/assert.ts';
 import type { ControlPlaneConfig, ControlPlanePorts } from './config.ts';
 import type { DropCounter } from './drop-counter.ts';
 import type { EventLog } from './event-log.ts';
+import type { LeaderFigures } from './metrics.ts';
 import type { RaftDriver } from './raft-driver.ts';
 import type { TermBeginning } from './term-beginning.ts';
 import type { TurnLoop } from './turn-loop.ts';
@@ -389,9 +390,14 @@ export class Leadership {
     this.#beginning.reach('beacon');
   }
 
-  /** Messages that came in under this term, by kind. */
-  get received(): ReadonlyMap<LeadKind, number> {
-    return this.#received;
+  figures(): LeaderFigures {
+    const { brain } = this;
+    return {
+      ...brain.counts(),
+      received: this.#received,
+      endpointSeq: brain.endpointSeq,
+      reconstruction: brain.reconstruction(),
+    };
   }
 
   // ---- for the API ------------------------------------------------------------------------------------------------

@@ -83,6 +83,13 @@ export class TermBeginning {
     return true;
   }
 
+  /** From the news that the leader is gone, or its wish to hand over, until the no-op was applied. */
+  get electionMs(): number | undefined {
+    const { gone, candidacy } = this.#atMs;
+    const [fromMs, toMs] = [gone ?? candidacy, this.#atMs['no-op']];
+    return fromMs === undefined || toMs === undefined ? undefined : toMs - fromMs;
+  }
+
   /** Milliseconds to a hundredth. */
   get story(): TermStory {
     const rounded = Object.entries(this.#atMs).map(([stage, ms]) => [stage, Math.round(ms * 100) / 100]);

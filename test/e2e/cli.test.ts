@@ -150,6 +150,19 @@ describe('the command line', () => {
     expect(status.workers.map(({ sandboxes }) => typeof sandboxes)).toEqual(['number', 'number']);
     expect(status.functions.find(({ name }) => name === 'py')).toMatchObject({ ready: 1, desired: 1 });
     expect(status.dataPlanes.every(({ endpointSeq, pid }) => endpointSeq > 0 && pid > 0)).toBe(true);
+    expect(status.reconstruction).toMatchObject({
+      phase: 'reconciled',
+      cause: expect.stringMatching(/^(advisory|probe|timeout|transfer)$/) as string,
+      knownWorkers: 2,
+      reportedWorkers: 2,
+      firstWorkerMs: expect.any(Number) as number,
+      allReportedMs: expect.any(Number) as number,
+      reconciledMs: expect.any(Number) as number,
+    });
+    const { stdout } = await cluster.baton('status');
+    expect(stdout).toMatch(
+      /^term \d+ for \d+ s \(.*\): first worker after \d+ ms, 2 of 2 reported after \d+ ms, /m,
+    );
   });
 
   it('apply takes several documents, whole or not at all', async () => {

@@ -57,7 +57,7 @@ export class Oracles {
     const world = this.#world;
     const leader = world.leader()?.controlPlane;
     if (leader === undefined) return 'no leader';
-    if (leader.reconstruction().phase !== 'reconciled') return 'reconstruction is not closed';
+    if (leader.term().phase !== 'reconciled') return 'reconstruction is not closed';
     if (world.replicas.some(({ controlPlane }) => controlPlane?.isReady() !== true))
       return 'a replica is not there';
     const hashes = new Set(world.replicas.map(({ controlPlane }) => controlPlane?.stateHash()));

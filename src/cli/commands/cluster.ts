@@ -20,7 +20,7 @@ import {
   type TopologyOptions,
 } from '../../../cluster/local/topology.ts';
 import { loadLocalCluster, type LocalCluster } from '../../config/cluster.ts';
-import type { ClusterStatus } from '../../api/client.ts';
+import type { ClusterStatus, Reconstruction } from '../../api/client.ts';
 import { Context, usage, wholeNumber } from '../context.ts';
 import { renderTable, type Terminal } from '../output.ts';
 
@@ -234,7 +234,22 @@ export interface StatusView {
     cordoned: boolean;
   }[];
   readonly functions: readonly { name: string; ready: number; desired: number; generation: number }[];
+  /** Undefined without a leader. Times since the term began. */
+  readonly reconstruction: ReconstructionShown | undefined;
 }
+
+type ReconstructionShown = Pick<
+  Reconstruction,
+  | 'phase'
+  | 'ageMs'
+  | 'cause'
+  | 'electionMs'
+  | 'knownWorkers'
+  | 'reportedWorkers'
+  | 'firstWorkerMs'
+  | 'allReportedMs'
+  | 'reconciledMs'
+>;
 
 /** The leader's view, and for a local cluster also what it cannot see: processes that are not there. */
 function statusView(status: ClusterStatus, local: ClusterView | undefined): StatusView {
@@ -271,7 +286,44 @@ function statusView(status: ClusterStatus, local: ClusterView | undefined): Stat
       desired,
       generation,
     })),
+    reconstruction: status.reconstruction && shownReconstruction(status.reconstruction),
   };
+}
+
+function shownReconstruction(of: Reconstruction): ReconstructionShown {
+  const { phase, ageMs, cause, electionMs, knownWorkers, reportedWorkers } = of;
+  const { firstWorkerMs, allReportedMs, reconciledMs } = of;
+  return {
+    phase,
+    ageMs,
+    cause,
+    electionMs,
+    knownWorkers,
+    reportedWorkers,
+    firstWorkerMs,
+    allReportedMs,
+    reconciledMs,
+  };
+}
+
+const CAUSES: Readonly<Record<string, string>> = {
+  advisory: 'the server said that the leader before was gone',
+  probe: 'nobody answered for the leader before',
+  timeout: 'no leader was heard',
+  transfer: 'leadership was handed over',
+};
+
+/** One line: since when it leads and why, and how far it has come. */
+function termLine(term: number, of: ReconstructionShown): string {
+  const ms = (value: number): string => `${Math.round(value)} ms`;
+  const election = of.electionMs === undefined ? '' : `, could act ${ms(of.electionMs)} later`;
+  const stages = [
+    of.firstWorkerMs === undefined ? 'no worker known yet' : `first worker after ${ms(of.firstWorkerMs)}`,
+    `${of.reportedWorkers} of ${of.knownWorkers} reported${of.allReportedMs === undefined ? '' : ` after ${ms(of.allReportedMs)}`}`,
+    of.reconciledMs === undefined ? 'not reconciled yet' : `reconciled after ${ms(of.reconciledMs)}`,
+  ];
+  const cause = CAUSES[of.cause] ?? of.cause;
+  return `term ${term} for ${Math.round(of.ageMs / 1_000)} s (${cause}${election}): ${stages.join(', ')}\n`;
 }
 
 async function runStatus(context: Context): Promise<void> {
@@ -294,10 +346,11 @@ function renderStatus(view: StatusView, status: ClusterStatus): string {
           columns.map(([name, value]) => ({ title: name, value })),
           false,
         )}`;
-  const { reconstruction } = status;
+  const { reconstruction } = view;
   const leads = view.leader === '' ? 'no leader' : `leader ${view.leader}`;
   return [
     `${status.cluster}: ${leads}, term ${view.term}, commit ${view.commitIndex}${reconstruction === undefined ? '' : `, ${reconstruction.phase}`}\n`,
+    reconstruction === undefined ? '' : termLine(view.term, reconstruction),
     table('REPLICAS', view.replicas, [
       ['ID', ({ id }) => id],
       ['ROLE', ({ role, voter }) => (voter ? role : `${role} (no vote)`)],

@@ -270,14 +270,6 @@ export class Leader {
   }
 
   reconstruction(): ReconstructionView {
-    const s = this.#s;
-    const workers = [...s.workers.values()];
-    return {
-      phase: s.closed ? 'reconciled' : 'reconciling',
-      sinceMs: s.startedMs,
-      closedAfterMs: s.closed ? s.closedMs - s.startedMs : undefined,
-      knownWorkers: workers.length,
-      reportedWorkers: workers.filter((worker) => worker.view.hasInventory).length,
-    };
+    return this.#s.progress.view(this.#s.nowMs);
   }
 }

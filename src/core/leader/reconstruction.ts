@@ -23,7 +23,7 @@ export function mayClose(s: LeaderState): boolean {
 
 export function close(s: LeaderState): void {
   s.closed = true;
-  s.closedMs = s.nowMs;
+  s.progress.reconciled(s.nowMs);
   s.writer.complete();
   let swept = 0;
   for (const placed of [...s.placed.values()]) {

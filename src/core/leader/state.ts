@@ -19,6 +19,7 @@ import { explainNoRoom, type Candidate, type PlacementRequest } from '../placeme
 import { Placer, type Turn } from '../placement/placement.ts';
 import { Claims } from './claims.ts';
 import { Holders } from './holders.ts';
+import { Progress } from './progress.ts';
 import type { EventKind, LeaderEffect, LeaderOptions, PlacedState } from './types.ts';
 
 /** A sandbox that the leader counts on, or is getting rid of. */
@@ -52,6 +53,8 @@ export class WorkerNode implements Candidate {
   heardMs: number;
   /** Heard under this term; otherwise known from data planes' endpoints alone. */
   heard = false;
+  /** It has said under this term all that it runs. */
+  reported = false;
   probing = false;
   nextProbeMs = 0;
   noResponders = 0;
@@ -175,7 +178,7 @@ export class LeaderState {
   /** Evidence from data planes: ids that no worker confirmed yet. */
   readonly heardThrough: Map<string, number> = new Map();
   closed = false;
-  closedMs = 0;
+  readonly progress: Progress;
   /** The bus was up for a whole lease of this term: who has not been heard by then has no lease of a predecessor's. */
   oldLeasesOver = false;
   busUpSinceMs: number;
@@ -199,6 +202,7 @@ export class LeaderState {
   constructor(options: LeaderOptions, nowMs: number, busUpSinceMs: number) {
     this.options = options;
     this.startedMs = nowMs;
+    this.progress = new Progress(nowMs);
     this.nowMs = nowMs;
     this.busUpSinceMs = busUpSinceMs;
     this.writer = new EndpointWriter(options.fence);
@@ -232,6 +236,7 @@ export class LeaderState {
     const node = new WorkerNode(id, this.nowMs);
     this.workers.set(id, node);
     this.#roster.push(node);
+    this.progress.known(this.nowMs);
     return node;
   }
 

@@ -122,10 +122,16 @@ export interface FunctionRow {
   readonly reason: string;
 }
 
+/** Times count from the beginning of the term, its no-op applied; undefined: not yet, or never. */
 export interface ReconstructionView {
-  readonly phase: 'reconciling' | 'reconciled';
-  readonly sinceMs: number;
-  readonly closedAfterMs: number | undefined;
+  readonly phase: 'announced' | 'known-workers' | 'reconciled';
+  readonly ageMs: number;
+  /** Heard under this term, or named by a data plane. */
   readonly knownWorkers: number;
+  /** Those that have said under this term all that they run. */
   readonly reportedWorkers: number;
+  readonly firstWorkerMs: number | undefined;
+  /** All that were known before it was reconciled had reported. */
+  readonly allReportedMs: number | undefined;
+  readonly reconciledMs: number | undefined;
 }

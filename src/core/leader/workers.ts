@@ -44,7 +44,11 @@ export function onWorkerReport(s: LeaderState, id: WorkerId, report: WorkerRepor
   if (heartbeat !== undefined) acknowledge(s, node, heartbeat);
   if (result.restarted) forgetPending(s, node);
   for (const change of result.changes) applyChange(s, node, change);
-  if (result.inventoried) reconcileInventory(s, node);
+  if (result.inventoried) {
+    if (!node.reported) s.progress.reported(s.nowMs);
+    node.reported = true;
+    reconcileInventory(s, node);
+  }
   forgetUnseen(s, node);
   if (result.needInventory) askInventory(s, node);
 }

@@ -64,12 +64,25 @@ export interface FunctionScale {
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
+/** How far the leader has come since its term began, its no-op applied. Times that are missing: not yet, or never. */
 export interface Reconstruction {
-  /** announced, reconciled */
+  /** announced: no worker is known yet; known-workers: some are, and are waited for; reconciled. */
   readonly phase: string;
+  /** Heard in this term, or named by a data plane. */
   readonly knownWorkers: number;
+  /** Those that have said in this term all that they run. */
   readonly reportedWorkers: number;
-  readonly closedAfterMs?: number | undefined;
+  readonly reconciledMs?: number | undefined;
+  readonly firstWorkerMs?:
+    | number
+    | undefined;
+  /** All that were known before it was reconciled had reported. */
+  readonly allReportedMs?: number | undefined;
+  readonly ageMs: number;
+  /** advisory or probe: who said that the leader before was gone; timeout: nobody; transfer: it was asked to lead. */
+  readonly cause: string;
+  /** From that news until it could act. */
+  readonly electionMs?: number | undefined;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -794,7 +807,18 @@ export const FunctionScale: MessageFns<FunctionScale> = {
 };
 
 function createBaseReconstruction(): Reconstruction {
-  return { phase: "", knownWorkers: 0, reportedWorkers: 0, closedAfterMs: undefined, _unknownFields: {} };
+  return {
+    phase: "",
+    knownWorkers: 0,
+    reportedWorkers: 0,
+    reconciledMs: undefined,
+    firstWorkerMs: undefined,
+    allReportedMs: undefined,
+    ageMs: 0,
+    cause: "",
+    electionMs: undefined,
+    _unknownFields: {},
+  };
 }
 
 export const Reconstruction: MessageFns<Reconstruction> = {
@@ -808,8 +832,23 @@ export const Reconstruction: MessageFns<Reconstruction> = {
     if (message.reportedWorkers !== 0) {
       writer.uint32(24).uint32(message.reportedWorkers);
     }
-    if (message.closedAfterMs !== undefined) {
-      writer.uint32(33).double(message.closedAfterMs);
+    if (message.reconciledMs !== undefined) {
+      writer.uint32(33).double(message.reconciledMs);
+    }
+    if (message.firstWorkerMs !== undefined) {
+      writer.uint32(41).double(message.firstWorkerMs);
+    }
+    if (message.allReportedMs !== undefined) {
+      writer.uint32(49).double(message.allReportedMs);
+    }
+    if (message.ageMs !== 0) {
+      writer.uint32(57).double(message.ageMs);
+    }
+    if (message.cause !== "") {
+      writer.uint32(66).string(message.cause);
+    }
+    if (message.electionMs !== undefined) {
+      writer.uint32(73).double(message.electionMs);
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -864,7 +903,47 @@ export const Reconstruction: MessageFns<Reconstruction> = {
               break;
             }
 
-            message.closedAfterMs = reader.double();
+            message.reconciledMs = reader.double();
+            continue;
+          }
+          case 5: {
+            if (tag !== 41) {
+              break;
+            }
+
+            message.firstWorkerMs = reader.double();
+            continue;
+          }
+          case 6: {
+            if (tag !== 49) {
+              break;
+            }
+
+            message.allReportedMs = reader.double();
+            continue;
+          }
+          case 7: {
+            if (tag !== 57) {
+              break;
+            }
+
+            message.ageMs = reader.double();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.cause = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 73) {
+              break;
+            }
+
+            message.electionMs = reader.double();
             continue;
           }
         }
