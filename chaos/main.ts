@@ -7,13 +7,7 @@ import { dirname, join, resolve } from 'node:path';
 import { explain, isBatonError } from '../src/lib/errors.ts';
 import { parseOptions, type ChaosOptions } from './options.ts';
 import { run, type RunResult } from './runner.ts';
-import type { Scenario } from './scenario.ts';
-import { blackout } from './scenarios/blackout.ts';
-import { inflight } from './scenarios/inflight.ts';
-import { metadata } from './scenarios/metadata.ts';
-import { recovery } from './scenarios/recovery.ts';
-
-const scenarios: readonly Scenario[] = [metadata, recovery, blackout, inflight];
+import { scenarios } from './scenarios/index.ts';
 
 async function main(): Promise<number> {
   const drawn = Math.floor(Math.random() * 1_000_000);

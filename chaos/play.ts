@@ -1,6 +1,6 @@
 /**
- * What scenarios under traffic have in common: functions that serve, clients that call them, somebody who watches, faults one
- * after the other, and at the end the same questions for all.
+ * What scenarios under traffic have in common: functions that serve, clients that call them, somebody who watches, and faults
+ * one after the other. At the end all are asked the same (judgement.ts).
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,21 +8,19 @@ import { BatonError, explain, isBatonError } from '../src/lib/errors.ts';
 import { Chronicle } from './histories/chronicle.ts';
 import { Observer } from './observer.ts';
 import { usageOf } from './proc.ts';
-import type { ScenarioResult, ScenarioWorld } from './scenario.ts';
+import type { ScenarioWorld } from './scenario.ts';
 import type { Stage } from './stage.ts';
 import { until } from './until.ts';
-import { judgeFences } from './verifiers/fence.ts';
-import { judgeLedger, Ledger, type Failure } from './verifiers/ledger.ts';
-import { excess, type Usage } from './verifiers/resources.ts';
-import { verdict, type Verdict } from './verifiers/verdict.ts';
-import { difference, equalHashes } from './views.ts';
+import { Ledger } from './verifiers/ledger.ts';
+import type { Usage } from './verifiers/resources.ts';
+import { difference } from './views.ts';
 import { Caller } from './workloads/caller.ts';
-import { ColdBursts } from './workloads/cold.ts';
+import { ColdBursts, ColdTrickle } from './workloads/cold.ts';
+import { RegistryClients } from './workloads/registry.ts';
 import { WarmTraffic } from './workloads/warm.ts';
 
 const SETTLE_TIMEOUT_MS = 60_000;
-const ENDED_TIMEOUT_MS = 60_000;
-const RESOURCES_TIMEOUT_MS = 60_000;
+const FIRST_TIMEOUT_MS = 60_000;
 const COLD_TIMEOUT_MS = 60_000;
 const PROGRESS_MS = 1_000;
 
@@ -34,16 +32,10 @@ export interface PlayOptions {
   readonly functions: number;
   readonly sandboxes: number;
   readonly ratePerSecond: number;
-}
-
-export interface PlayEnd {
-  /** As many faults as were planned, and leader changes as they must bring: less is vacuous. */
-  readonly faults: number;
-  readonly leaderChanges: number;
-  readonly rows: readonly object[];
-  readonly verdicts?: Readonly<Record<string, Verdict>>;
-  readonly figures?: Readonly<Record<string, unknown>>;
-  readonly isExcused?: (failure: Failure) => boolean;
+  /** Cold starts at all times: one of these functions, which are at zero, is called each so often. */
+  readonly cold?: { readonly functions: number; readonly everyMs: number };
+  /** Who registers, updates, deletes and reads meanwhile. */
+  readonly clients?: number;
 }
 
 export class Play {
@@ -55,12 +47,16 @@ export class Play {
   readonly warmFunctions: readonly string[];
   readonly warm: WarmTraffic;
   readonly cold: ColdBursts;
-  readonly #caller: Caller;
+  readonly caller: Caller;
+  /** Undefined: the scenario has none of them. */
+  trickle: ColdTrickle | undefined;
+  clients: RegistryClients | undefined;
+  /** Idle, before any traffic. */
+  baseline: ReadonlyMap<string, Usage> = new Map();
   readonly #teller: NodeJS.Timeout;
-  #baseline: ReadonlyMap<string, Usage> = new Map();
   #act = 'preparing';
   /** What went wrong under a fault, and in healing it. */
-  readonly #misconduct: string[] = [];
+  readonly misconduct: string[] = [];
   #artifact: { readonly artifact: string; readonly entry: string } | undefined;
 
   private constructor(world: ScenarioWorld, options: PlayOptions) {
@@ -69,9 +65,9 @@ export class Play {
     this.world = world;
     this.stage = stage;
     this.observer = new Observer(stage, chronicle);
-    this.#caller = new Caller({ targets: stage.dataPlanes, ledger, chronicle });
+    this.caller = new Caller({ targets: stage.dataPlanes, ledger, chronicle });
     this.warmFunctions = Array.from({ length: options.functions }, (_, i) => `warm-${i + 1}`);
-    const caller = this.#caller;
+    const caller = this.caller;
     const { ratePerSecond } = options;
     this.warm = new WarmTraffic({ caller, chronicle, functions: this.warmFunctions, ratePerSecond });
     this.cold = new ColdBursts({ caller, chronicle, timeoutMs: COLD_TIMEOUT_MS });
@@ -81,20 +77,33 @@ export class Play {
   /** Resolves under steady traffic, when all are of one mind. */
   static async open(world: ScenarioWorld, options: PlayOptions): Promise<Play> {
     const play = new Play(world, options);
+    const { observer, chronicle, stage, warm } = play;
+    const { functions, sandboxes, cold, clients, ratePerSecond } = options;
     try {
-      play.observer.start();
-      await play.deploy(play.warmFunctions, { min: options.sandboxes });
+      observer.start();
+      await play.deploy(play.warmFunctions, { min: sandboxes });
+      if (cold !== undefined) await play.#prepareCold(cold.functions, cold.everyMs);
+      if (clients !== undefined) play.clients = await RegistryClients.prepare(stage, observer, chronicle);
       await play.untilSettled(SETTLE_TIMEOUT_MS);
-      play.#baseline = play.#usage();
-      if (options.functions > 0) play.warm.start();
-      await until('the first requests', ENDED_TIMEOUT_MS, world.stage.signal, () => {
-        return options.functions === 0 || play.warm.sent - play.warm.open >= options.ratePerSecond;
+      play.baseline = play.usage();
+      play.trickle?.start();
+      if (clients !== undefined) play.clients?.start(clients, world.random.fork('clients'));
+      if (functions > 0) warm.start();
+      await until('the first requests', FIRST_TIMEOUT_MS, stage.signal, () => {
+        return functions === 0 || warm.sent - warm.open >= ratePerSecond;
       });
       return play;
     } catch (error) {
-      await play.#stop();
+      await play.stop();
       throw error;
     }
+  }
+
+  async #prepareCold(count: number, everyMs: number): Promise<void> {
+    const names = Array.from({ length: count }, (_, i) => `cold-${i + 1}`);
+    // At zero again long before its turn comes again.
+    await this.deploy(names, { stableWindowMs: 2_000, scaleToZeroGraceMs: 0 });
+    this.trickle = new ColdTrickle(this.cold, names, everyMs);
   }
 
   /** Functions that answer their own name. The first one is deployed as a user does it, and lends its artifact to the others. */
@@ -147,10 +156,10 @@ export class Play {
 
   async #blame(error: unknown): Promise<void> {
     if (isBatonError(error, 'canceled')) {
-      await this.#stop();
+      await this.stop();
       throw error;
     }
-    this.#misconduct.push(explain(error));
+    this.misconduct.push(explain(error));
   }
 
   /** One fault, from the strike to the repair; `strike` returns what shows that it happened. */
@@ -186,111 +195,7 @@ export class Play {
     }
   }
 
-  // ---- the end ------------------------------------------------------------------------------------------------------
-
-  async end(end: PlayEnd): Promise<ScenarioResult> {
-    const { stage, chronicle, ledger, observer } = this;
-    try {
-      this.say('are all of one mind?');
-      const conv = await this.#verdictOf(
-        () => this.untilSettled(SETTLE_TIMEOUT_MS),
-        'desired = placed = every view',
-      );
-      this.warm.stop();
-      this.say('waiting for the last requests');
-      await this.#verdictOf(() => this.#untilEnded(), '');
-      await this.#caller.close();
-      this.say('is everything given back?');
-      const res = await this.#resources();
-      const hash = await equalHashes(stage);
-      await this.#stop();
-      const { faults } = chronicle;
-      const changes = chronicle.leaderChanges;
-      const vacuous = faults.length < end.faults || changes < end.leaderChanges;
-      const verdicts: Record<string, Verdict> = {
-        ledger: judgeLedger(ledger, end.isExcused),
-        ...end.verdicts,
-        conv,
-        res,
-        hash,
-        fence: judgeFences(observer.fences),
-        observed: verdict(observer.agreement.violations, 'one leader per term, one state per index'),
-        conduct: verdict(this.#misconduct, 'as it must under every fault'),
-        faults: {
-          ok: !vacuous,
-          what: `${faults.length} of ${end.faults} faults, ${changes} leader changes${vacuous ? `, ${end.leaderChanges} are due: shows nothing` : ''}`,
-        },
-      };
-      return this.#result(verdicts, end);
-    } catch (error) {
-      await this.#stop();
-      throw error;
-    }
-  }
-
-  #result(verdicts: Record<string, Verdict>, { rows, figures = {} }: PlayEnd): ScenarioResult {
-    const { chronicle, ledger } = this;
-    const counts: Record<string, number> = {};
-    for (const { kind } of chronicle.faults) counts[kind] = (counts[kind] ?? 0) + 1;
-    const [warm, cold] = [this.warm.latencies.distribution(), this.cold.latencies.distribution()];
-    const told = Object.entries({ warm, cold }).filter(([, { n }]) => n > 0);
-    return {
-      verdicts,
-      faults: counts,
-      leaderChanges: chronicle.leaderChanges,
-      rows,
-      figures: {
-        ...figures,
-        requests: ledger.begun,
-        failures: ledger.failed,
-        causes: ledger.causes(),
-        rerouted: this.#caller.rerouted,
-        latencyMs: Object.fromEntries(told),
-      },
-      summary: [
-        `${ledger.begun} requests, ${ledger.failed} failed: ${JSON.stringify(ledger.causes())}`,
-        ...told.map(
-          ([name, { n, p50, p99, max }]) =>
-            `${name}: ${n} in p50 ${p50}, p99 ${p99}, max ${max} ms from when they were due`,
-        ),
-      ],
-      timeline: chronicle.timeline(),
-      pictures: new Map(),
-    };
-  }
-
-  /** What never ends is the ledger's to tell. */
-  async #untilEnded(): Promise<void> {
-    await until('the last request', ENDED_TIMEOUT_MS, this.stage.signal, () => this.ledger.open === 0);
-  }
-
-  async #verdictOf(check: () => Promise<void>, right: string): Promise<Verdict> {
-    try {
-      await check();
-      return { ok: true, what: right };
-    } catch (error) {
-      if (isBatonError(error, 'canceled')) throw error;
-      return { ok: false, what: explain(error) };
-    }
-  }
-
-  /** RES: as idle as before the traffic. */
-  async #resources(): Promise<Verdict> {
-    let wrong: string[] = [];
-    const right = `${this.#baseline.size} processes hold what they held`;
-    const check = (): boolean => {
-      wrong = excess(this.#baseline, this.#usage());
-      return wrong.length === 0;
-    };
-    try {
-      await until('everything given back', RESOURCES_TIMEOUT_MS, this.stage.signal, check);
-    } catch (error) {
-      if (isBatonError(error, 'canceled')) throw error;
-    }
-    return verdict(wrong, right);
-  }
-
-  #usage(): Map<string, Usage> {
+  usage(): Map<string, Usage> {
     const usage = new Map<string, Usage>();
     for (const { id } of this.stage.members) {
       const pid = this.stage.pid(id);
@@ -300,10 +205,13 @@ export class Play {
     return usage;
   }
 
-  async #stop(): Promise<void> {
+  /** Whatever still runs; what was sent ends by itself or with its connection. */
+  async stop(): Promise<void> {
     clearInterval(this.#teller);
     this.warm.stop();
+    this.trickle?.stop();
+    await this.clients?.stop();
     await this.observer.stop();
-    await this.#caller.close();
+    await this.caller.close();
   }
 }

@@ -10,6 +10,8 @@ export interface ScenarioOptions {
   /** How much of it: each undefined one is the scenario's own. */
   readonly kills?: number | undefined;
   readonly rounds?: number | undefined;
+  /** How long faults go on, where they are drawn until then. */
+  readonly faultsMs?: number | undefined;
   /** One of many runs: at most twenty seconds of faults. */
   readonly isShort?: boolean | undefined;
   readonly disks?: readonly DiskFault[] | undefined;

@@ -27,6 +27,8 @@ import { pause, until } from './until.ts';
 const STATUS_TIMEOUT_MS = 500;
 const START_TIMEOUT_MS = 30_000;
 const GONE_TIMEOUT_MS = 5_000;
+/** Longer than the grace that processes give what they are at. */
+const STOP_TIMEOUT_MS = 20_000;
 const LOG_LINES = 3;
 /** In a process' own log, before what its new life writes. */
 export const LAUNCHED = 'launched';
@@ -121,6 +123,13 @@ export class Stage {
     return this.members.filter((member) => member.kind === kind).map(({ id }) => id);
   }
 
+  /** The server that a replica connects to first. */
+  natsBeside(replica: string): string {
+    const servers = this.ids('nats');
+    const index = this.replicas.findIndex(({ id }) => id === replica);
+    return servers[Math.max(0, index) % servers.length] ?? '';
+  }
+
   replica(id: string): StageReplica {
     const found = this.replicas.find((replica) => replica.id === id);
     if (found === undefined) throw new BatonError('internal', `no replica ${id}`);
@@ -160,6 +169,14 @@ export class Stage {
 
   async untilGone(id: string, timeoutMs: number): Promise<void> {
     await until(`${id} is gone`, timeoutMs, this.signal, () => this.pid(id) === undefined);
+  }
+
+  /** SIGTERM. @returns the pid, which has ended by itself. @throws BatonError `timeout` when it goes on */
+  async stop(id: string): Promise<number> {
+    const pid = this.#running(id);
+    process.kill(pid, 'SIGTERM');
+    await this.untilGone(id, STOP_TIMEOUT_MS);
+    return pid;
   }
 
   /** SIGSTOP. Resolves when the system says that it is stopped. */

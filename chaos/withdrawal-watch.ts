@@ -12,7 +12,6 @@ export class WithdrawalWatch {
   readonly #stage: Stage;
   readonly #observer: Observer;
   readonly #withdrawals: Withdrawals;
-  readonly #endedBefore: ReadonlySet<string>;
   readonly #watching: Promise<void>;
   #stopped = false;
 
@@ -21,17 +20,12 @@ export class WithdrawalWatch {
     this.#stage = stage;
     this.#observer = observer;
     this.#withdrawals = new Withdrawals(this.#serving());
-    this.#endedBefore = new Set(this.#ended());
     this.#watching = this.#watch();
   }
 
   #serving(): string[] {
     this.#observer.read();
     return [...this.#observer.workers.values()].flatMap(({ ready }) => ready.map(({ id }) => id));
-  }
-
-  #ended(): string[] {
-    return [...this.#observer.workers.values()].flatMap(({ ends }) => ends.map(({ id }) => id));
   }
 
   async #watch(): Promise<void> {
@@ -58,6 +52,7 @@ export class WithdrawalWatch {
 
   verdict(): Verdict {
     this.#observer.read();
-    return this.#withdrawals.verdict(this.#ended().filter((id) => !this.#endedBefore.has(id)));
+    const ended = [...this.#observer.workers.values()].flatMap(({ ends }) => ends.map(({ id }) => id));
+    return this.#withdrawals.verdict(ended);
   }
 }

@@ -7,6 +7,8 @@ export interface RecordedSandbox {
   readonly id: string;
   readonly function: string;
   readonly state: RecordedState;
+  /** 0 where it has no process. */
+  readonly pid: number;
 }
 
 export class WorkerRecord {
@@ -29,11 +31,12 @@ export class WorkerRecord {
       case 'sandbox starts': {
         const name = textOf(line, 'function');
         this.starts.set(name, (this.starts.get(name) ?? 0) + 1);
-        this.#sandboxes.set(id, { id, function: name, state: 'starting' });
+        this.#sandboxes.set(id, { id, function: name, state: 'starting', pid: 0 });
         return;
       }
       case 'sandbox is up':
-        if (known?.state === 'starting') this.#sandboxes.set(id, { ...known, state: 'ready' });
+        if (known?.state !== 'starting') return;
+        this.#sandboxes.set(id, { ...known, state: 'ready', pid: Number(line.fields['pid']) });
         return;
       case 'command obeyed':
         if (known === undefined || !['drain', 'kill'].includes(textOf(line, 'command'))) return;

@@ -3,6 +3,7 @@
  * Nobody who calls a warm function may notice, and nobody's endpoint may be taken out, neither meanwhile nor by those who
  * come back without memory.
  */
+import { judge } from '../judgement.ts';
 import { Play } from '../play.ts';
 import type { Scenario } from '../scenario.ts';
 import { pause } from '../until.ts';
@@ -48,7 +49,7 @@ export const blackout: Scenario = {
       );
     });
     await watch.stop();
-    return play.end({
+    return judge(play, {
       faults: 3,
       leaderChanges: 2,
       rows,

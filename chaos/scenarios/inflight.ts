@@ -3,6 +3,7 @@
  * in nobody's evidence: the next leader must serve everybody all the same, and not start a second fleet.
  */
 import type { Prng } from '../../src/lib/prng.ts';
+import { judge } from '../judgement.ts';
 import { Play } from '../play.ts';
 import type { Scenario } from '../scenario.ts';
 import { pause, until } from '../until.ts';
@@ -54,7 +55,7 @@ export const inflight: Scenario = {
       demand: row.each * starts.size,
       started: total(starts),
     }));
-    return play.end({
+    return judge(play, {
       faults: rounds,
       leaderChanges: rounds,
       rows,

@@ -3,15 +3,15 @@
  * worker from data planes alone; its endpoints must be gone from all of them within a second, nobody may notice who called a
  * sandbox that lives, and everything must be as it was before the killed processes come back.
  */
+import { untilWithdrawn } from '../faults/outages.ts';
+import { judge } from '../judgement.ts';
 import { Play } from '../play.ts';
 import type { Scenario } from '../scenario.ts';
-import { pause, until } from '../until.ts';
+import { pause } from '../until.ts';
 import { verdict, type Verdict } from '../verifiers/verdict.ts';
-import { tableOf } from '../views.ts';
 
 const ROUNDS = 20;
 const LEADER_TIMEOUT_MS = 10_000;
-const GONE_TIMEOUT_MS = 15_000;
 const GONE_MS = 1_000;
 const RESTORED_TIMEOUT_MS = 30_000;
 /** A leader takes "no responders" for a death only when its bus has been up for three seconds, and any replica may be next. */
@@ -52,7 +52,7 @@ export const recovery: Scenario = {
       }
     });
     const verdicts = { gone: goneInTime(rows) };
-    return play.end({ faults: rounds, leaderChanges: rounds, rows, verdicts });
+    return judge(play, { faults: rounds, leaderChanges: rounds, rows, verdicts });
   },
 };
 
@@ -79,22 +79,6 @@ async function killBoth(play: Play, round: number, worker: string): Promise<Roun
   await stage.untilServing();
   await play.untilSettled(RESTORED_TIMEOUT_MS);
   return { round, leader, worker, lost: lost.size, ...times, failures: ledger.failed - failedBefore };
-}
-
-/** @returns when the last data plane was seen without them */
-async function untilWithdrawn({ stage, chronicle }: Play, sandboxes: ReadonlySet<string>): Promise<number> {
-  await until(
-    'the dead worker’s endpoints gone from every data plane',
-    GONE_TIMEOUT_MS,
-    stage.signal,
-    async () => {
-      const tables = await Promise.all(stage.dataPlanes.map((dataPlane) => tableOf(stage, dataPlane)));
-      return tables.every(
-        (table) => table?.endpoints.every(({ sandbox }) => !sandboxes.has(sandbox)) === true,
-      );
-    },
-  );
-  return chronicle.now();
 }
 
 function goneInTime(rows: readonly Round[]): Verdict {

@@ -21,11 +21,11 @@ export class Withdrawals {
     for (const id of missing) if (serving.includes(id)) this.wrong.add(`${id} from ${dataPlane}`);
   }
 
-  /** @param ended sandboxes that ended meanwhile: there was no reason for any to */
+  /** @param ended sandboxes that ended: there was no reason for those that must stay */
   verdict(ended: readonly string[]): Verdict {
     const wrong = [
       ...Array.from(this.wrong, (what) => `${what} although it serves`),
-      ...ended.map((id) => `${id} ended`),
+      ...this.#expected.filter((id) => ended.includes(id)).map((id) => `${id} ended`),
     ];
     if (this.#looks === 0 || this.#expected.length === 0) wrong.push('nothing was looked at');
     return verdict(wrong, `${this.#expected.length} sandboxes stayed, in ${this.#looks} looks at tables`);

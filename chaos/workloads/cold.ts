@@ -43,3 +43,29 @@ export class ColdBursts {
         });
   }
 }
+
+/** Cold starts at all times: one function after the other, each in its turn. */
+export class ColdTrickle {
+  readonly #cold: Pick<ColdBursts, 'burst'>;
+  readonly #functions: readonly string[];
+  readonly #everyMs: number;
+  #timer: NodeJS.Timeout | undefined;
+  #turn = 0;
+
+  constructor(cold: Pick<ColdBursts, 'burst'>, functions: readonly string[], everyMs: number) {
+    this.#cold = cold;
+    this.#functions = functions;
+    this.#everyMs = everyMs;
+  }
+
+  start(): void {
+    this.#timer = setInterval(() => {
+      const name = this.#functions[this.#turn++ % this.#functions.length];
+      if (name !== undefined) this.#cold.burst([name], 1);
+    }, this.#everyMs);
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+}

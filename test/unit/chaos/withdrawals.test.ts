@@ -23,7 +23,7 @@ it('blames nobody for taking out what is dead, but asks why it died', () => {
   const withdrawals = new Withdrawals(['a', 'b']);
   withdrawals.saw('dp1', ['a'], () => ['a']);
   expect(withdrawals.wrong.size).toBe(0);
-  expect(withdrawals.verdict(['b'])).toEqual({ ok: false, what: 'b ended' });
+  expect(withdrawals.verdict(['b', 'x'])).toEqual({ ok: false, what: 'b ended' });
 });
 
 it('shows nothing when nothing was looked at, or nothing served', () => {

@@ -1,0 +1,73 @@
+/** A scenario of one idea: the same kind of fault again and again, under all kinds of traffic, for as long as a run is meant to last. */
+import type { Prng } from '../src/lib/prng.ts';
+import { judge } from './judgement.ts';
+import { Play, type PlayOptions } from './play.ts';
+import type { Scenario, ScenarioWorld } from './scenario.ts';
+import type { StagePlan } from './stage.ts';
+import { pause } from './until.ts';
+import type { Failure } from './verifiers/ledger.ts';
+import type { Verdict } from './verifiers/verdict.ts';
+import { WithdrawalWatch } from './withdrawal-watch.ts';
+
+/** Of faults, where nothing else is asked for; the last one begins before. */
+const FAULTS_MS = 15_000;
+const CALM_MS = { least: 300, spread: 900 } as const;
+
+export interface Siege {
+  readonly name: string;
+  readonly about: string;
+  readonly plan?: Partial<StagePlan>;
+  /** Where it is not the default: warm functions, cold starts all the time, clients of the registry. */
+  readonly traffic?: Partial<PlayOptions>;
+  /** Carries out one fault or more; `n` counts from 0. */
+  readonly strike: (play: Play, random: Prng, n: number) => Promise<void>;
+  /** How many must have come after so many strikes. */
+  readonly leaderChanges: (strikes: number) => number;
+  /** No endpoint of a warm function may leave any table. */
+  readonly isStable: boolean;
+  readonly isExcused?: (play: Play, failure: Failure) => boolean;
+  /** Further questions at the end. */
+  readonly verdicts?: (play: Play) => Readonly<Record<string, Verdict>>;
+}
+
+const usualPlan: Partial<StagePlan> = { dataPlanes: 2, workers: 2, runtime: 'simulated', startMs: 30 };
+
+const usualTraffic: PlayOptions = {
+  functions: 4,
+  sandboxes: 2,
+  ratePerSecond: 100,
+  cold: { functions: 24, everyMs: 500 },
+  clients: 4,
+};
+
+export function siege(options: Siege): Scenario {
+  const { name, about, plan } = options;
+  return { name, about, plan: { ...usualPlan, ...plan }, play: (world) => besiege(world, options) };
+}
+
+async function besiege(world: ScenarioWorld, options: Siege): ReturnType<Scenario['play']> {
+  const { faultsMs = FAULTS_MS } = world.options;
+  const random = world.random.fork('strikes');
+  const play = await Play.open(world, { ...usualTraffic, ...options.traffic });
+  const watch = options.isStable ? new WithdrawalWatch(world.stage, play.observer) : undefined;
+  let strikes = 0;
+  await play.act(async () => {
+    for (const endMs = play.chronicle.now() + faultsMs; play.chronicle.now() < endMs; strikes++) {
+      if (strikes > 0) await pause(CALM_MS.least + random.below(CALM_MS.spread), world.stage.signal);
+      play.say(`strike ${strikes + 1}, ${Math.ceil((endMs - play.chronicle.now()) / 1_000)} s to go`);
+      await options.strike(play, random, strikes);
+    }
+  });
+  await watch?.stop();
+  const { isExcused } = options;
+  return judge(play, {
+    // A run that has time for one alone has got stuck in it.
+    faults: Math.max(2, strikes),
+    leaderChanges: options.leaderChanges(strikes),
+    verdicts: {
+      ...options.verdicts?.(play),
+      ...(watch === undefined ? {} : { withdrawals: watch.verdict() }),
+    },
+    ...(isExcused === undefined ? {} : { isExcused: (failure) => isExcused(play, failure) }),
+  });
+}
