@@ -49,7 +49,9 @@ async function besiege(world: ScenarioWorld, options: Siege): ReturnType<Scenari
   const { faultsMs = FAULTS_MS } = world.options;
   const random = world.random.fork('strikes');
   const play = await Play.open(world, { ...usualTraffic, ...options.traffic });
-  const watch = options.isStable ? new WithdrawalWatch(world.stage, play.observer) : undefined;
+  const watch = options.isStable
+    ? new WithdrawalWatch(world.stage, play.observer, play.warmFunctions)
+    : undefined;
   let strikes = 0;
   await play.act(async () => {
     for (const endMs = play.chronicle.now() + faultsMs; play.chronicle.now() < endMs; strikes++) {

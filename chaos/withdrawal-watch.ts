@@ -11,21 +11,29 @@ const EVERY_MS = 200;
 export class WithdrawalWatch {
   readonly #stage: Stage;
   readonly #observer: Observer;
+  readonly #functions: ReadonlySet<string>;
   readonly #withdrawals: Withdrawals;
   readonly #watching: Promise<void>;
   #stopped = false;
 
-  /** From now on; what workers have now is what must stay. */
-  constructor(stage: Stage, observer: Observer) {
+  /**
+   * From now on; what workers have of these functions now is what must stay.
+   * @param functions whose scale is fixed: others go to zero when they please
+   */
+  constructor(stage: Stage, observer: Observer, functions: readonly string[]) {
     this.#stage = stage;
     this.#observer = observer;
+    this.#functions = new Set(functions);
     this.#withdrawals = new Withdrawals(this.#serving());
     this.#watching = this.#watch();
   }
 
   #serving(): string[] {
     this.#observer.read();
-    return [...this.#observer.workers.values()].flatMap(({ ready }) => ready.map(({ id }) => id));
+    return [...this.#observer.workers.values()]
+      .flatMap(({ ready }) => ready)
+      .filter((sandbox) => this.#functions.has(sandbox.function))
+      .map(({ id }) => id);
   }
 
   async #watch(): Promise<void> {

@@ -34,7 +34,7 @@ export const blackout: Scenario = {
     const { stage } = world;
     const natsDownMs = world.options.isShort === true ? SHORT_NATS_DOWN_MS : NATS_DOWN_MS;
     const play = await Play.open(world, { functions: 4, sandboxes: 2, ratePerSecond: 200 });
-    const watch = new WithdrawalWatch(stage, play.observer);
+    const watch = new WithdrawalWatch(stage, play.observer, play.warmFunctions);
     const rows: Outage[] = [];
     await play.act(async () => {
       rows.push(await outage(play, 'all replicas', stage.ids('replica'), REPLICAS_DOWN_MS));
