@@ -11,6 +11,8 @@ import { WithdrawalWatch } from './withdrawal-watch.ts';
 
 /** Of faults, where nothing else is asked for; the last one begins before. */
 const FAULTS_MS = 15_000;
+/** However long the first ones take. */
+const LEAST_STRIKES = 2;
 const CALM_MS = { least: 300, spread: 900 } as const;
 
 export interface Siege {
@@ -54,17 +56,18 @@ async function besiege(world: ScenarioWorld, options: Siege): ReturnType<Scenari
     : undefined;
   let strikes = 0;
   await play.act(async () => {
-    for (const endMs = play.chronicle.now() + faultsMs; play.chronicle.now() < endMs; strikes++) {
+    const endMs = play.chronicle.now() + faultsMs;
+    for (; strikes < LEAST_STRIKES || play.chronicle.now() < endMs; strikes++) {
       if (strikes > 0) await pause(CALM_MS.least + random.below(CALM_MS.spread), world.stage.signal);
-      play.say(`strike ${strikes + 1}, ${Math.ceil((endMs - play.chronicle.now()) / 1_000)} s to go`);
+      const leftMs = Math.max(0, endMs - play.chronicle.now());
+      play.say(`strike ${strikes + 1}, ${Math.ceil(leftMs / 1_000)} s to go`);
       await options.strike(play, random, strikes);
     }
   });
   await watch?.stop();
   const { isExcused } = options;
   return judge(play, {
-    // A run that has time for one alone has got stuck in it.
-    faults: Math.max(2, strikes),
+    faults: Math.max(LEAST_STRIKES, strikes),
     leaderChanges: options.leaderChanges(strikes),
     verdicts: {
       ...options.verdicts?.(play),

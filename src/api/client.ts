@@ -69,16 +69,32 @@ export class ApiClient {
   /** @throws BatonError `invalid-argument` before anything is sent when the document is wrong */
   async putFunction(document: unknown, options: PutOptions): Promise<api.PutFunctionReply> {
     const spec = parseFunctionDocument(document);
-    return this.call('putFunction', {
+    const request = {
       function: documentToWire(toFunctionDocument(spec)),
       requestId: await this.newRequestId(),
       ifGeneration: options.ifGeneration,
       trial: options.trial,
-    });
+    };
+    return this.#untilKnown((leftMs) => this.call('putFunction', request, leftMs));
   }
 
   async deleteFunction(name: string, ifGeneration?: number): Promise<api.DeleteFunctionReply> {
-    return this.call('deleteFunction', { name, requestId: await this.newRequestId(), ifGeneration });
+    const request = { name, requestId: await this.newRequestId(), ifGeneration };
+    return this.#untilKnown((leftMs) => this.call('deleteFunction', request, leftMs));
+  }
+
+  /** When leadership changes meanwhile, nobody knows what became of a mutation: asked again under its id, it takes effect once. */
+  async #untilKnown<T>(mutate: (leftMs: number) => Promise<T>): Promise<T> {
+    const deadline = performance.now() + this.#timeoutMs;
+    for (;;) {
+      try {
+        return await mutate(Math.max(1, deadline - performance.now()));
+      } catch (error) {
+        const isLate = performance.now() + RETRY_MS >= deadline;
+        if (isLate || !isBatonError(error, 'outcome-unknown')) throw error;
+        await delay(RETRY_MS);
+      }
+    }
   }
 
   async newRequestId(): Promise<string> {
