@@ -136,7 +136,8 @@ export class Leadership {
       bus.subscribe(this.#subjects.leadInbox(this.fence.term), (message) => {
         // Somebody waits for the answer to these; the heartbeats of a whole fleet may be ahead of them.
         const kind = kindOf(message.subject);
-        if (kind === 'demand' || kind === 'lookup') this.#loop.prompt(() => this.#receive(message));
+        if (kind === 'demand' || kind === 'lookup' || kind === 'change')
+          this.#loop.prompt(() => this.#receive(message));
         else this.#loop.bulk(() => this.#receive(message));
       }),
       bus.onStatus((status) => {
@@ -175,6 +176,7 @@ export class Leadership {
       const now = this.#ports.clock.now();
       switch (kind) {
         case 'heartbeat':
+        case 'change':
           this.#beginning.reach('hello');
           return this.brain.workerReport(workerId(from), decodeWorkerReport(message.payload), now);
         case 'report':

@@ -6,6 +6,8 @@ import { encodeDataPlaneMessage, splitEndpoints } from '../wire/data-plane-codec
 import type { Dispatcher } from '../core/dispatch/dispatcher.ts';
 import type { EndpointReplica } from '../core/endpoints/endpoint-replica.ts';
 import type { SpecReplica } from '../core/dispatch/spec-replica.ts';
+import type { FunctionLoad } from '../core/model/data-plane-report.ts';
+import type { Endpoint } from '../core/model/sandbox.ts';
 import type { Bus } from '../ports/bus.ts';
 import type { Clock, Timer } from '../ports/system.ts';
 import { reportBounds } from './config.ts';
@@ -37,6 +39,8 @@ export class Reporter {
   readonly #options: ReporterOptions;
   #seq = 0;
   #full = 0;
+  /** What is held, while it is being told. */
+  #telling: readonly Endpoint[][] | undefined = undefined;
   #lastMs = Number.NEGATIVE_INFINITY;
   #interval: Timer | undefined = undefined;
   #pending: Timer | undefined = undefined;
@@ -78,21 +82,43 @@ export class Reporter {
   /** To a leader that has heard nothing from us, or may have missed something. */
   onLeader(): void {
     this.#full = FULL_REPORTS;
+    this.#telling = undefined;
     this.soon();
   }
 
   #send(periodic: boolean): void {
-    const { clock, bus, link, dispatcher, endpoints, specs, life, caller, peer } = this.#options;
+    const { clock, link, dispatcher, endpoints } = this.#options;
     const now = clock.now();
     // Measured also while nobody listens, so that the first report to a leader is about now.
     const loads = dispatcher.loads(now, periodic);
-    if (!link.hasLeader) return;
+    if (!link.hasLeader || this.#telling !== undefined) return;
     this.#lastMs = now;
+    // First what is held and this leader has not confirmed: load alone would make it start a second fleet.
+    if (this.#full === FULL_REPORTS || this.#full === 1)
+      this.#tellHeld(splitEndpoints(endpoints().unconfirmedEndpoints()), 0);
+    else this.#report(loads);
+  }
+
+  /** A part in each turn, so that requests go on in between; after the last the report. */
+  #tellHeld(parts: readonly Endpoint[][], part: number): void {
+    const { clock, link, life, dispatcher } = this.#options;
+    this.#telling = undefined;
+    if (this.#stopped || !link.hasLeader) return;
+    const { incarnation } = life;
+    const held = { incarnation, part, parts: parts.length, endpoints: parts[part] ?? [] };
+    link.tell('report', encodeDataPlaneMessage({ kind: 'held', ...held }));
+    if (part + 1 === parts.length) return this.#report(dispatcher.loads(clock.now(), false));
+    this.#telling = parts;
+    clock.soon(() => {
+      if (this.#telling === parts) this.#tellHeld(parts, part + 1);
+    });
+  }
+
+  #report(loads: readonly FunctionLoad[]): void {
+    const { clock, bus, link, dispatcher, endpoints, specs, life, caller, peer } = this.#options;
     const full = this.#full > 0;
-    // First what is held: load alone would make a new leader start a second fleet.
-    if (this.#full === FULL_REPORTS || this.#full === 1) this.#sendHeld(endpoints());
     const table = endpoints();
-    const withdrawing = dispatcher.withdrawing(now).sort((a, b) => b.inFlight - a.inFlight);
+    const withdrawing = dispatcher.withdrawing(clock.now()).sort((a, b) => b.inFlight - a.inFlight);
     link.tell(
       'report',
       encodeDataPlaneMessage({
@@ -114,18 +140,5 @@ export class Reporter {
       }),
     );
     if (full) this.#full--;
-  }
-
-  #sendHeld(table: EndpointReplica): void {
-    const { link, life } = this.#options;
-    const { incarnation } = life;
-    // What the leader has confirmed it knows.
-    const parts = splitEndpoints(table.unconfirmedEndpoints());
-    for (const [part, endpoints] of parts.entries()) {
-      link.tell(
-        'report',
-        encodeDataPlaneMessage({ kind: 'held', incarnation, part, parts: parts.length, endpoints }),
-      );
-    }
   }
 }

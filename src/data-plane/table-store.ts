@@ -13,6 +13,7 @@ import {
   encodeEndpointSnapshot,
   encodeSpecSnapshot,
 } from '../wire/broadcast-codec.ts';
+import { splitEndpoints } from '../wire/data-plane-codec.ts';
 
 const MAGIC = 0x31545442;
 const HEADER = 8;
@@ -23,18 +24,31 @@ export interface SavedTables {
   readonly endpoints: SavedTable;
 }
 
-export function encodeTables({ specs, endpoints }: SavedTables): Uint8Array {
+/**
+ * The file in pieces, each encoded when it is asked for: whoever writes them one after the other holds up nothing else, however
+ * large the tables are. They are as of the call.
+ */
+export function* encodeTables({ specs, endpoints }: SavedTables): Generator<Uint8Array, void> {
+  let checksum = 0;
+  const sum = (piece: Uint8Array): Uint8Array => {
+    checksum = crc32c(piece, checksum);
+    return piece;
+  };
   const specBytes = encodeSpecSnapshot(specs);
-  const endpointBytes = encodeEndpointSnapshot({ ...endpoints, seq: 0, complete: false, withdrawn: [] });
-  const whole = new Uint8Array(HEADER + specBytes.length + endpointBytes.length + TRAILER);
-  const view = new DataView(whole.buffer);
+  const header = new Uint8Array(HEADER);
+  const view = new DataView(header.buffer);
   view.setUint32(0, MAGIC, true);
   view.setUint32(4, specBytes.length, true);
-  whole.set(specBytes, HEADER);
-  whole.set(endpointBytes, HEADER + specBytes.length);
-  const end = whole.length - TRAILER;
-  view.setUint32(end, crc32c(whole.subarray(0, end)), true);
-  return whole;
+  yield sum(header);
+  yield sum(specBytes);
+  // Encodings of one message, one after the other, decode as its fields put together.
+  const rest = { seq: 0, complete: false, withdrawn: [] };
+  yield sum(encodeEndpointSnapshot({ ...endpoints, ...rest, endpoints: [] }));
+  for (const part of splitEndpoints(endpoints.endpoints))
+    yield sum(encodeEndpointSnapshot({ fence: endpoints.fence, owners: [], ...rest, endpoints: part }));
+  const trailer = new Uint8Array(TRAILER);
+  new DataView(trailer.buffer).setUint32(0, checksum, true);
+  yield trailer;
 }
 
 /** @throws BatonError `damaged` */

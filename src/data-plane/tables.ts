@@ -28,6 +28,9 @@ import { Puller } from './puller.ts';
 import { decodeTables, encodeTables } from './table-store.ts';
 
 const EXPIRE_EVERY_MS = 10_000;
+/** Between two savings, in units of how long the last one took: large tables that change all the time are no burden. */
+const SAVE_REST = 20;
+const SAVE_REST_MOST_MS = 10_000;
 
 export interface TablesOptions {
   readonly clock: Clock;
@@ -70,6 +73,7 @@ export class Tables {
   #saveTimer: Timer | undefined;
   #expireTimer: Timer | undefined;
   #saving = false;
+  #saveTookMs = 0;
   #stopped = false;
 
   constructor(options: TablesOptions) {
@@ -271,7 +275,9 @@ export class Tables {
 
   #saveSoon(): void {
     if (this.#saveTimer !== undefined || this.#stopped) return;
-    this.#saveTimer = this.#options.clock.after(this.#options.saveDelayMs, () => {
+    const { clock, saveDelayMs } = this.#options;
+    const waitMs = Math.max(saveDelayMs, Math.min(SAVE_REST * this.#saveTookMs, SAVE_REST_MOST_MS));
+    this.#saveTimer = clock.after(waitMs, () => {
       this.#saveTimer = undefined;
       if (this.#saving) this.#saveSoon();
       else void this.#save();
@@ -282,13 +288,14 @@ export class Tables {
   async #save(): Promise<void> {
     if (!this.synced) return;
     this.#saving = true;
+    const { clock, file, logger } = this.#options;
+    const beganMs = clock.now();
     try {
-      await this.#options.file.save(
-        encodeTables({ specs: this.specs.save(), endpoints: this.endpoints.save() }),
-      );
+      await file.save(encodeTables({ specs: this.specs.save(), endpoints: this.endpoints.save() }));
     } catch (error) {
-      this.#options.logger.warn({ error: explain(error) }, 'table file not written');
+      logger.warn({ error: explain(error) }, 'table file not written');
     } finally {
+      this.#saveTookMs = clock.now() - beganMs;
       this.#saving = false;
     }
   }

@@ -7,6 +7,7 @@ import type { ClusterId, DataPlaneId, ReplicaId, WorkerId } from '../lib/ids.ts'
 /** Kinds of message that are meant for the leader of one term. */
 export type LeadKind =
   | 'heartbeat' // worker: heartbeat, hello, inventory
+  | 'change' // worker: heartbeat that says what became of a sandbox; a caller may wait for it
   | 'report' // data plane: report, held
   | 'demand' // data plane, request: DemandAck
   | 'lookup' // data plane, request: LookupReply

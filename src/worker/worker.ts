@@ -230,9 +230,12 @@ export class Worker {
     const { bus, clock, runtime, logger, onFatal } = this.#ports;
     switch (effect.kind) {
       case 'report': {
-        const subject = this.#subjects.lead(effect.term, 'heartbeat', this.#config.id);
+        const { report } = effect;
+        const isNews = report.kind === 'heartbeat' && report.changes.length > 0;
+        const kind = isNews ? 'change' : 'heartbeat';
+        const subject = this.#subjects.lead(effect.term, kind, this.#config.id);
         const send = (): void => {
-          if (!this.#stopped) bus.publish(subject, encodeWorkerReport(effect.report));
+          if (!this.#stopped) bus.publish(subject, encodeWorkerReport(report));
         };
         if (effect.afterMs > 0) clock.after(effect.afterMs, send);
         else send();

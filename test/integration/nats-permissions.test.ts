@@ -128,12 +128,13 @@ describe('NATS permissions', () => {
       names.notice(w2, r1),
       names.query(w2, r1),
       names.lead(7, 'heartbeat', w2),
+      names.lead(7, 'change', w2),
       names.lead(7, 'report', dp1),
       names.lead(7, 'demand', w1),
       `_INBOX_replica-r1.stolen`,
       `baton.other-cluster.lead.7.heartbeat.w1`,
     ]);
-    await mayPublish('worker-w1', [names.lead(7, 'heartbeat', w1)]);
+    await mayPublish('worker-w1', [names.lead(7, 'heartbeat', w1), names.lead(7, 'change', w1)]);
   });
 
   it('a worker hears beacons and its own commands only', async () => {

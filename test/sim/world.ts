@@ -401,8 +401,8 @@ export class World {
         }),
         tableFile: {
           load: () => Promise.resolve(entry.tables),
-          save: (content) => {
-            entry.tables = content;
+          save: (pieces) => {
+            entry.tables = Buffer.concat([...pieces]);
             return Promise.resolve();
           },
         },

@@ -5,8 +5,13 @@
 import type { Bus, BusMessage, BusSubscription } from '../../ports/bus.ts';
 import type { Clock } from '../../ports/system.ts';
 
+/** Listeners that hear a message in one turn: thousands react to a new leader, and what the first of them say should not wait for the last. */
+const LISTENERS_PER_TURN = 64;
+
+type Handler = (message: BusMessage) => void;
+
 interface Shared {
-  readonly handlers: Set<(message: BusMessage) => void>;
+  readonly handlers: Set<Handler>;
   readonly wire: BusSubscription;
 }
 
@@ -14,11 +19,8 @@ export function sharedBus(bus: Bus, clock: Pick<Clock, 'soon'>): Bus {
   const shared = new Map<string, Shared>();
 
   const open = (subject: string): Shared => {
-    const handlers = new Set<(message: BusMessage) => void>();
-    const wire = bus.subscribe(subject, (message) => {
-      for (const handle of handlers) handle(message);
-    });
-    const entry = { handlers, wire };
+    const handlers = new Set<Handler>();
+    const entry = { handlers, wire: bus.subscribe(subject, inSlices(handlers, clock)) };
     shared.set(subject, entry);
     return entry;
   };
@@ -54,5 +56,30 @@ export function sharedBus(bus: Bus, clock: Pick<Clock, 'soon'>): Bus {
         },
       };
     },
+  };
+}
+
+/** Everybody hears every message, and each of them in the order in which they came. */
+function inSlices(handlers: ReadonlySet<Handler>, clock: Pick<Clock, 'soon'>): Handler {
+  const waiting: BusMessage[] = [];
+  let listeners: Iterator<Handler> | undefined;
+  const goOn = (): void => {
+    for (let told = 0; told < LISTENERS_PER_TURN;) {
+      const [message] = waiting;
+      if (message === undefined) return;
+      listeners ??= handlers.values();
+      const next = listeners.next();
+      if (next.done === true) {
+        listeners = undefined;
+        waiting.shift();
+        continue;
+      }
+      told++;
+      next.value(message);
+    }
+    clock.soon(goOn);
+  };
+  return (message) => {
+    if (waiting.push(message) === 1) goOn();
   };
 }

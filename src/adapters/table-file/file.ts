@@ -20,11 +20,11 @@ export class FileTable implements TableFile {
     }
   }
 
-  async save(content: Uint8Array): Promise<void> {
+  async save(pieces: Iterable<Uint8Array>): Promise<void> {
     const temporary = `${this.#path}.new`;
     try {
       await mkdir(dirname(this.#path), { recursive: true });
-      await writeFile(temporary, content, { mode: 0o600 });
+      await writeFile(temporary, pieces, { mode: 0o600 });
       await rename(temporary, this.#path);
     } catch (cause) {
       throw new BatonError('io', `cannot write the table file ${this.#path}`, { cause });

@@ -4,7 +4,7 @@ import { sharedBus } from '../../../src/adapters/shared-bus/shared-bus.ts';
 import { ManualClock } from '../turn-loop/manual-clock.ts';
 import type { Bus, BusMessage } from '../../../src/ports/bus.ts';
 
-function wire(): { bus: Bus; open: string[]; deliver: (subject: string) => void } {
+function wire(): { bus: Bus; open: string[]; deliver: (subject: string, payload?: Uint8Array) => void } {
   const handlers = new Map<string, Set<(message: BusMessage) => void>>();
   const open: string[] = [];
   const bus = {
@@ -19,9 +19,8 @@ function wire(): { bus: Bus; open: string[]; deliver: (subject: string) => void 
       };
     },
   } as unknown as Bus;
-  const deliver = (subject: string): void => {
-    for (const handle of handlers.get(subject) ?? [])
-      handle({ subject, payload: new Uint8Array(0), reply: '' });
+  const deliver = (subject: string, payload: Uint8Array = new Uint8Array(0)): void => {
+    for (const handle of handlers.get(subject) ?? []) handle({ subject, payload, reply: '' });
   };
   return { bus, open, deliver };
 }
@@ -34,6 +33,23 @@ describe('a shared connection', () => {
     for (const n of [1, 2, 3]) shared.subscribe('beacon', () => heard.push(n));
     deliver('beacon');
     expect([open, heard]).toEqual([['beacon'], [1, 2, 3]]);
+  });
+
+  it('lets a few hundred hear it at a time, each of them all messages in their order', () => {
+    const { bus, deliver } = wire();
+    const clock = new ManualClock();
+    const heard = new Map<number, string[]>();
+    const shared = sharedBus(bus, clock);
+    for (let n = 0; n < 1_000; n++) {
+      heard.set(n, []);
+      shared.subscribe('beacons', ({ payload }) => heard.get(n)?.push(String(payload[0])));
+    }
+    for (const payload of [1, 2, 3]) deliver('beacons', Uint8Array.of(payload));
+    const first = [...heard.values()].filter(({ length }) => length > 0).length;
+    expect(first).toBeGreaterThan(0);
+    expect(first).toBeLessThan(1_000);
+    clock.settle();
+    expect(new Set([...heard.values()].map(String))).toEqual(new Set(['1,2,3']));
   });
 
   it('sends what is said in one turn together, in its order', () => {

@@ -111,7 +111,7 @@ describe('one server', () => {
     'data-plane-dp1': (['report', 'demand', 'lookup', 'pull'] as const).map((kind) =>
       names.lead(3, kind, dp1),
     ),
-    'worker-w1': [names.lead(3, 'heartbeat', w1)],
+    'worker-w1': [names.lead(3, 'heartbeat', w1), names.lead(3, 'change', w1)],
   };
   const everything = [
     ...Object.values(published).flat(),
@@ -121,6 +121,7 @@ describe('one server', () => {
     names.specs(r2),
     names.command(w1, r2),
     names.lead(3, 'heartbeat', w2),
+    names.lead(3, 'change', w2),
     names.lead(3, 'heartbeat', dp1),
     names.lead(3, 'report', w1),
     '_INBOX_worker-w1.answer',
@@ -162,7 +163,9 @@ describe('one server', () => {
     const fleet = renderNatsConf({ ...conf, workers: [{ ...user('w1'), fleet: ['w1-1', 'w1-2'] }] });
     const [a, b] = [workerId('w1-1'), workerId('w1-2')];
     const { publish, subscribe } = grants(fleet, 'worker-w1');
-    expect(publish).toEqual([a, b].map((id) => `baton.c1.lead.*.heartbeat.${id}`));
+    expect(publish).toEqual(
+      [a, b].flatMap((id) => [`baton.c1.lead.*.heartbeat.${id}`, `baton.c1.lead.*.change.${id}`]),
+    );
     expect(subscribe.slice(1, -1)).toEqual(
       [a, b].flatMap((id) => [names.commandInbox(id), names.noticeInbox(id), names.queryInbox(id)]),
     );
