@@ -106,6 +106,7 @@ export class Leadership {
     this.#beginning = beginning;
     this.fence = { epoch: raft.epoch, term: raft.status().term };
     const { state } = raft;
+    const { upSinceMs, server } = ports.bus.status();
     this.#publishedSpecIndex = state.specIndex;
     this.brain = new Leader(
       {
@@ -124,7 +125,7 @@ export class Leadership {
       state.list(),
       state.appliedIndex,
       ports.clock.now(),
-      ports.bus.status().upSinceMs,
+      { upSinceMs, server, others: raft.servers },
     );
   }
 
@@ -141,7 +142,7 @@ export class Leadership {
         else this.#loop.bulk(() => this.#receive(message));
       }),
       bus.onStatus((status) => {
-        this.#loop.bulk(() => this.brain.busStatus(status.up, clock.now()));
+        this.#loop.bulk(() => this.brain.busStatus(status, clock.now()));
       }),
     );
     this.#beacon();

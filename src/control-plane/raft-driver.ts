@@ -23,7 +23,7 @@ import {
   decodeMetadataSnapshot,
   encodeMetadataCommand,
 } from '../wire/metadata-codec.ts';
-import { decodeRaftMessage, encodeRaftMessage } from '../wire/raft-codec.ts';
+import { decodeRaftEnvelope, encodeRaftMessage } from '../wire/raft-codec.ts';
 import { senderOf, type Subjects } from '../wire/subjects.ts';
 import { Compaction } from './compaction.ts';
 import type { ControlPlaneConfig, ControlPlanePorts } from './config.ts';
@@ -73,6 +73,8 @@ export class RaftDriver {
   readonly #reads = new Map<number, Read>();
   #nextRead = 0;
   #warnedOfEpoch = 0;
+  /** NATS servers, by the member that spoke through it last. */
+  readonly #servers = new Map<ReplicaId, string>();
   /** R1: tickets whose write is running, oldest first. */
   readonly #tickets: { readonly ticket: number; readonly after: readonly RaftMessage[]; done: boolean }[] =
     [];
@@ -198,11 +200,12 @@ export class RaftDriver {
   }
 
   #receive(from: string, payload: Uint8Array): void {
-    const message = decodeRaftMessage(payload);
+    const { message, natsServer } = decodeRaftEnvelope(payload);
     // Identity is the subject's, which NATS permissions guard; a body that claims another is refused.
     if (message.from !== from) throw new BatonError('unauthorized', `${from} claims to be ${message.from}`);
     this.#raft.step(message, this.#ports.clock.now());
     this.#detector.heard(message.from);
+    if (this.#config.members.some(({ id }) => id === from)) this.#servers.set(message.from, natsServer);
     if (message.epoch > this.#identity.epoch) this.#warnOfEpoch(message);
   }
 
@@ -249,7 +252,9 @@ export class RaftDriver {
   }
 
   #send(message: RaftMessage): void {
-    this.#ports.raftBus.publish(this.#subjects.raft(message.to, message.from), encodeRaftMessage(message));
+    const { raftBus } = this.#ports;
+    const payload = encodeRaftMessage(message, raftBus.status().server);
+    raftBus.publish(this.#subjects.raft(message.to, message.from), payload);
   }
 
   #persist(persist: Persist, after: readonly RaftMessage[]): void {
@@ -407,6 +412,11 @@ export class RaftDriver {
 
   get epoch(): number {
     return this.#identity.epoch;
+  }
+
+  /** NATS servers that other members speak through, or did when they were heard last. */
+  get servers(): readonly string[] {
+    return [...this.#servers.values()];
   }
 
   async stop(): Promise<void> {

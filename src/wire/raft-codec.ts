@@ -71,21 +71,33 @@ function bodyFrom(body: Body): RaftBody {
   }
 }
 
-export function encodeRaftMessage(message: RaftMessage): Uint8Array {
-  return pack(wire.RaftMessage, { ...message, body: bodyTo(message.body) });
+/** @param natsServer that it is sent through */
+export function encodeRaftMessage(message: RaftMessage, natsServer = ''): Uint8Array {
+  return pack(wire.RaftMessage, { ...message, natsServer, body: bodyTo(message.body) });
 }
 
 export function decodeRaftMessage(bytes: Uint8Array): RaftMessage {
+  return decodeRaftEnvelope(bytes).message;
+}
+
+/** With the server that it was sent through. */
+export function decodeRaftEnvelope(bytes: Uint8Array): {
+  readonly message: RaftMessage;
+  readonly natsServer: string;
+} {
   return unpack('raft message', wire.RaftMessage, bytes, (message) => ({
-    cluster: message.cluster,
-    epoch: message.epoch,
-    memberHash: message.memberHash,
-    from: replicaId(message.from),
-    to: replicaId(message.to),
-    term: message.term,
-    incarnation: incarnationFrom(message.incarnation),
-    commandVersion: message.commandVersion,
-    voter: message.voter,
-    body: bodyFrom(known(message.body, 'raft message')),
+    message: {
+      cluster: message.cluster,
+      epoch: message.epoch,
+      memberHash: message.memberHash,
+      from: replicaId(message.from),
+      to: replicaId(message.to),
+      term: message.term,
+      incarnation: incarnationFrom(message.incarnation),
+      commandVersion: message.commandVersion,
+      voter: message.voter,
+      body: bodyFrom(known(message.body, 'raft message')),
+    },
+    natsServer: message.natsServer,
   }));
 }

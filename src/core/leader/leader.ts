@@ -17,6 +17,7 @@ import { adoptTrial, dropTrial, expireTrials, startTrial } from './trials.ts';
 import type {
   DataPlaneRow,
   FunctionRow,
+  LeaderBus,
   LeaderEffect,
   LeaderOptions,
   ReconstructionView,
@@ -36,9 +37,9 @@ export class Leader {
     functions: readonly FunctionRecord[],
     appliedIndex: number,
     nowMs: number,
-    busUpSinceMs: number,
+    bus: LeaderBus,
   ) {
-    this.#s = new LeaderState(options, nowMs, busUpSinceMs);
+    this.#s = new LeaderState(options, nowMs, bus);
     this.#s.appliedIndex = appliedIndex;
     for (const record of functions) putFunction(this.#s, record, false);
   }
@@ -88,9 +89,10 @@ export class Leader {
   }
 
   /** The leader's own connection: nothing is suspected while it is down, and suspicion starts again when it is back. */
-  busStatus(up: boolean, nowMs: number): void {
+  busStatus({ up, server }: { readonly up: boolean; readonly server: string }, nowMs: number): void {
     const s = this.#at(nowMs);
     s.busUp = up;
+    s.ownServer = server;
     if (up) s.busUpSinceMs = nowMs;
   }
 

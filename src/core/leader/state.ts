@@ -20,7 +20,7 @@ import { Placer, type Turn } from '../placement/placement.ts';
 import { Claims } from './claims.ts';
 import { Holders } from './holders.ts';
 import { Progress } from './progress.ts';
-import type { EventKind, LeaderEffect, LeaderOptions, PlacedState } from './types.ts';
+import type { EventKind, LeaderBus, LeaderEffect, LeaderOptions, PlacedState } from './types.ts';
 
 /** A sandbox that the leader counts on, or is getting rid of. */
 export interface Placed {
@@ -57,7 +57,8 @@ export class WorkerNode implements Candidate {
   reported = false;
   probing = false;
   nextProbeMs = 0;
-  noResponders = 0;
+  /** Since when nobody subscribes for it, by the word of our own server alone. */
+  unsubscribedMs: number | undefined;
   inventoryAskedMs: number = Number.NEGATIVE_INFINITY;
   /**
    * Created under this term and in no report yet, in the order of their numbers. `version`: where the worker's truth stood
@@ -175,13 +176,14 @@ export class LeaderState {
   readonly waits: Map<number, { readonly specIndex: number; readonly deadlineMs: number }> = new Map();
   /** Functions whose scale may change without a new event: looked at every decideEveryMs. */
   readonly active: Set<FunctionUid> = new Set();
-  /** Evidence from data planes: ids that no worker confirmed yet. */
+  /** By NATS server: when something came through it last; never, of those that are only known to be there. */
   readonly heardThrough: Map<string, number> = new Map();
   closed = false;
   readonly progress: Progress;
   /** The bus was up for a whole lease of this term: who has not been heard by then has no lease of a predecessor's. */
   oldLeasesOver = false;
   busUpSinceMs: number;
+  ownServer: string;
   busUp = true;
   nowMs: number;
   appliedIndex = 0;
@@ -199,12 +201,14 @@ export class LeaderState {
   #effects: LeaderEffect[] = [];
   readonly #commanded = new Set<WorkerNode>();
 
-  constructor(options: LeaderOptions, nowMs: number, busUpSinceMs: number) {
+  constructor(options: LeaderOptions, nowMs: number, bus: LeaderBus) {
     this.options = options;
     this.startedMs = nowMs;
     this.progress = new Progress(nowMs);
     this.nowMs = nowMs;
-    this.busUpSinceMs = busUpSinceMs;
+    this.busUpSinceMs = bus.upSinceMs;
+    this.ownServer = bus.server;
+    for (const server of bus.others) this.heardThrough.set(server, Number.NEGATIVE_INFINITY);
     this.writer = new EndpointWriter(options.fence);
     const { epoch, term } = options.fence;
     this.placer = new Placer(prng(`placement ${epoch} ${term}`));

@@ -72,6 +72,15 @@ export type LeaderEffect =
       readonly message: string;
     };
 
+/** The leader's connection, and the NATS servers that it knows of. */
+export interface LeaderBus {
+  readonly upSinceMs: number;
+  /** Its own. */
+  readonly server: string;
+  /** Those that other replicas speak through. */
+  readonly others: readonly string[];
+}
+
 export interface WorkerRow {
   readonly id: WorkerId;
   readonly state: 'alive' | 'silent' | 'dead';

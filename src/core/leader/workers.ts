@@ -2,8 +2,11 @@
  * What workers report, and when they count as gone.
  *
  *   V1  a worker's word about its own sandboxes is the truth; the leader only forgets what the worker does not have;
- *   V2  dead = two "no responders" in a row, asked by a leader whose bus has been up for a suspicion interval and that heard
- *       something through the worker's server since; everything else is silence, judged by timer;
+ *   V2  dead = two "no responders" in a row, asked by a leader whose bus has been up for a suspicion interval, and between
+ *       them something that came through the worker's server. A server that was out of reach is answered for as well; but when
+ *       it is back, who subscribes there is known before anything else comes from it. While it is not known which server
+ *       is the worker's, something must have come through each that is known. Our own server is never out of reach.
+ *       Everything else is silence, judged by timer;
  *   V3  silence counts only while the leader's own bus is up; more than a third of a fleet of four or more silent together
  *       says something about the network, and nothing is withdrawn.
  */
@@ -63,7 +66,7 @@ function heard(s: LeaderState, node: WorkerNode): void {
   node.heard = true;
   node.state = 'alive';
   node.heardMs = s.nowMs;
-  node.noResponders = 0;
+  node.unsubscribedMs = undefined;
   node.nextProbeMs = 0;
   s.heardThrough.set(node.view.natsServer, s.nowMs);
 }
@@ -257,7 +260,7 @@ export function checkWorkers(s: LeaderState): void {
     const quietMs = s.nowMs - Math.max(node.heardMs, s.busUpSinceMs);
     if (quietMs >= suspicionMs) silent++;
     const dueMs = node.heard ? workerHeartbeatMs + overdueMs : overdueMs;
-    const isDue = quietMs >= dueMs && !node.probing && s.nowMs >= node.nextProbeMs;
+    const isDue = quietMs >= dueMs && !node.probing && s.nowMs >= node.nextProbeMs && mayProbe(s, node);
     if (isDue && probing < limits.workerProbes) {
       probing++;
       node.probing = true;
@@ -291,24 +294,27 @@ export function onWorkerProbed(
   if (node === undefined || !node.probing) return;
   node.probing = false;
   node.nextProbeMs = s.nowMs + s.options.overdueMs;
-  if (answer !== 'no-responders' || !mayTrustSilence(s, node)) {
-    node.noResponders = 0;
+  if (answer !== 'no-responders' || !s.busUp || s.nowMs - s.busUpSinceMs < s.options.suspicionMs) {
+    node.unsubscribedMs = undefined;
     return;
   }
-  if (++node.noResponders < 2) {
-    node.probing = true;
-    return s.effect({ kind: 'probe-worker', worker: id });
-  }
-  bury(s, node, 'nobody subscribes for it any more');
+  if (node.unsubscribedMs !== undefined) return bury(s, node, 'nobody subscribes for it any more');
+  node.unsubscribedMs = s.nowMs;
+  node.nextProbeMs = s.nowMs;
+  if (!mayProbe(s, node)) return;
+  node.probing = true;
+  s.effect({ kind: 'probe-worker', worker: id });
 }
 
-/** V2. */
-function mayTrustSilence(s: LeaderState, node: WorkerNode): boolean {
-  if (!s.busUp || s.nowMs - s.busUpSinceMs < s.options.suspicionMs) return false;
+/** V2: a second "no responders" would count. */
+function mayProbe(s: LeaderState, node: WorkerNode): boolean {
+  const { unsubscribedMs: sinceMs } = node;
+  if (sinceMs === undefined) return true;
   const { natsServer } = node.view;
-  if (natsServer === '') return true;
-  if (s.heardThrough.size <= 1) return true;
-  return (s.heardThrough.get(natsServer) ?? Number.NEGATIVE_INFINITY) > node.heardMs;
+  const servers = natsServer === '' ? [...s.heardThrough.keys()] : [natsServer];
+  return servers.every(
+    (server) => server === s.ownServer || (s.heardThrough.get(server) ?? sinceMs) > sinceMs,
+  );
 }
 
 function bury(s: LeaderState, node: WorkerNode, why: string): void {

@@ -136,6 +136,8 @@ export interface World {
   readonly replicaIds: readonly ReplicaId[];
   readonly workerIds: readonly WorkerId[];
   readonly dataPlaneIds: readonly DataPlaneId[];
+  /** The NATS server that a member is connected to. */
+  readonly server: (id: string) => string;
   /** Who was elected last, while it lives. */
   readonly leader: LeaderMember | undefined;
   leaderOf(term: number): LeaderMember | undefined;

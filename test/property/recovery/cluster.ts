@@ -248,7 +248,7 @@ export class Cluster implements World {
   startWorker(id: WorkerId): void {
     const slot = this.#workers.get(id);
     if (slot === undefined || slot.process !== undefined) return;
-    slot.process = new WorkerProcess(this, id, this.#server(id), slot.file, this.#life(id));
+    slot.process = new WorkerProcess(this, id, this.server(id), slot.file, this.#life(id));
   }
 
   killWorker(id: WorkerId): void {
@@ -261,7 +261,7 @@ export class Cluster implements World {
     const slot = this.#dataPlanes.get(id);
     if (slot === undefined || slot.process !== undefined) return;
     const random = this.#life(id);
-    slot.process = new DataPlaneProcess(this, id, this.#server(id), this.#lives, random, slot.file);
+    slot.process = new DataPlaneProcess(this, id, this.server(id), this.#lives, random, slot.file);
   }
 
   killDataPlane(id: DataPlaneId): void {
@@ -274,9 +274,7 @@ export class Cluster implements World {
     return this.#random.fork(`${id}/${++this.#lives}`);
   }
 
-  #server(id: string): string {
-    return `n${(Number(id.slice(1)) - 1) % this.#size.servers}`;
-  }
+  readonly server = (id: string): string => `n${(Number(id.slice(1)) - 1) % this.#size.servers}`;
 
   /** Written behind, as the role does: what was changed in the last moment is lost with the process. */
   #saveTables(): void {

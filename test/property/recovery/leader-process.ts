@@ -73,9 +73,9 @@ export class LeaderProcess implements LeaderMember {
       state.list(),
       state.appliedIndex,
       world.nowMs,
-      bulk.sinceMs,
+      { upSinceMs: bulk.sinceMs, server: world.server(host.id), others: world.replicaIds.map(world.server) },
     );
-    if (!bulk.up) this.brain.busStatus(false, world.nowMs);
+    if (!bulk.up) this.brain.busStatus({ up: false, server: '' }, world.nowMs);
   }
 
   heardWorker(worker: WorkerId): void {
@@ -137,7 +137,8 @@ export class LeaderProcess implements LeaderMember {
   }
 
   onBulk(up: boolean): void {
-    this.act((brain, nowMs) => brain.busStatus(up, nowMs));
+    const server = up ? this.#world.server(this.host) : '';
+    this.act((brain, nowMs) => brain.busStatus({ up, server }, nowMs));
   }
 
   #tick(): void {

@@ -64,7 +64,7 @@ export class Stage {
       [...this.#records.values()],
       this.#index,
       this.nowMs,
-      this.nowMs,
+      { upSinceMs: this.nowMs, server: '', others: [] },
     );
   }
 

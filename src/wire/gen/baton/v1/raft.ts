@@ -110,6 +110,8 @@ export interface RaftMessage {
     | { readonly $case: "rejoinRequest"; readonly value: RejoinRequest }
     | { readonly $case: "rejoinReply"; readonly value: RejoinReply }
     | undefined;
+  /** The server that the sender is connected to. */
+  readonly natsServer: string;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -1059,6 +1061,7 @@ function createBaseRaftMessage(): RaftMessage {
     commandVersion: 0,
     voter: false,
     body: undefined,
+    natsServer: "",
     _unknownFields: {},
   };
 }
@@ -1120,6 +1123,9 @@ export const RaftMessage: MessageFns<RaftMessage> = {
       case "rejoinReply":
         RejoinReply.encode(message.body.value, writer.uint32(146).fork()).join();
         break;
+    }
+    if (message.natsServer !== "") {
+      writer.uint32(154).string(message.natsServer);
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -1287,6 +1293,14 @@ export const RaftMessage: MessageFns<RaftMessage> = {
             }
 
             message.body = { $case: "rejoinReply", value: RejoinReply.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 19: {
+            if (tag !== 154) {
+              break;
+            }
+
+            message.natsServer = reader.string();
             continue;
           }
         }
