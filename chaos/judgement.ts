@@ -18,8 +18,8 @@ export interface PlayEnd {
   /** As many faults as were planned, and leader changes as they must bring: less is vacuous. */
   readonly faults: number;
   readonly leaderChanges: number;
-  /** Undefined: the faults themselves. */
-  readonly rows?: readonly object[];
+  /** @see ScenarioResult */
+  readonly steps?: readonly object[];
   readonly verdicts?: Readonly<Record<string, Verdict>>;
   readonly figures?: Readonly<Record<string, unknown>>;
   /** Failures that the faults must cause. */
@@ -119,7 +119,7 @@ function result(play: Play, end: PlayEnd, { verdicts, registry }: Answers): Scen
     verdicts,
     faults: counts,
     leaderChanges: chronicle.leaderChanges,
-    rows: end.rows ?? chronicle.faults,
+    ...(end.steps === undefined ? {} : { steps: end.steps }),
     figures: {
       ...end.figures,
       requests: ledger.begun,

@@ -7,12 +7,11 @@ import type { Verdict } from './verifiers/verdict.ts';
 
 export interface ScenarioOptions {
   readonly seed: number;
-  /** How much of it: each undefined one is the scenario's own. */
-  readonly kills?: number | undefined;
-  readonly rounds?: number | undefined;
-  /** How long faults go on, where they are drawn until then. */
+  /** How many strikes, rounds or kills; undefined: the scenario's own, or as many as there is time for. */
+  readonly count?: number | undefined;
+  /** How long faults go on; undefined: not by time, where the scenario has no time of its own. */
   readonly faultsMs?: number | undefined;
-  /** One of many runs: at most twenty seconds of faults. */
+  /** One of many runs: at most twenty seconds of faults, where neither is given. */
   readonly isShort?: boolean | undefined;
   readonly disks?: readonly DiskFault[] | undefined;
 }
@@ -30,7 +29,8 @@ export interface ScenarioResult {
   /** How many of each kind. */
   readonly faults: Readonly<Record<string, number>>;
   readonly leaderChanges: number;
-  readonly rows: readonly object[];
+  /** The scenario's own: its rounds, say. Undefined: it has nothing to tell beside its faults. */
+  readonly steps?: readonly object[];
   /** The scenario's own, beside these in the JSON. */
   readonly figures: Readonly<Record<string, unknown>>;
   /** Lines for people. */

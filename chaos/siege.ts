@@ -1,5 +1,6 @@
 /** A scenario of one idea: the same kind of fault again and again, under all kinds of traffic, for as long as a run is meant to last. */
 import type { Prng } from '../src/lib/prng.ts';
+import { Extent, type Usual } from './extent.ts';
 import { judge } from './judgement.ts';
 import { Play, type PlayOptions } from './play.ts';
 import type { Scenario, ScenarioWorld } from './scenario.ts';
@@ -9,10 +10,8 @@ import type { Failure } from './verifiers/ledger.ts';
 import type { Verdict } from './verifiers/verdict.ts';
 import { WithdrawalWatch } from './withdrawal-watch.ts';
 
-/** Of faults, where nothing else is asked for; the last one begins before. */
-const FAULTS_MS = 15_000;
-/** However long the first ones take. */
-const LEAST_STRIKES = 2;
+/** The last strike begins before the time is over. A run that has time for one alone has got stuck in it. */
+const USUAL: Usual = { kind: 'time', faultsMs: 15_000, least: 2 };
 const CALM_MS = { least: 300, spread: 900 } as const;
 
 export interface Siege {
@@ -48,26 +47,24 @@ export function siege(options: Siege): Scenario {
 }
 
 async function besiege(world: ScenarioWorld, options: Siege): ReturnType<Scenario['play']> {
-  const { faultsMs = FAULTS_MS } = world.options;
   const random = world.random.fork('strikes');
   const play = await Play.open(world, { ...usualTraffic, ...options.traffic });
   const watch = options.isStable
     ? new WithdrawalWatch(world.stage, play.observer, play.warmFunctions)
     : undefined;
+  const extent = new Extent(world.options, USUAL, 'strike', () => play.chronicle.now());
   let strikes = 0;
   await play.act(async () => {
-    const endMs = play.chronicle.now() + faultsMs;
-    for (; strikes < LEAST_STRIKES || play.chronicle.now() < endMs; strikes++) {
+    for (; extent.goesOn(strikes); strikes++) {
       if (strikes > 0) await pause(CALM_MS.least + random.below(CALM_MS.spread), world.stage.signal);
-      const leftMs = Math.max(0, endMs - play.chronicle.now());
-      play.say(`strike ${strikes + 1}, ${Math.ceil(leftMs / 1_000)} s to go`);
+      play.say(extent.tell(strikes));
       await options.strike(play, random, strikes);
     }
   });
   await watch?.stop();
   const { isExcused } = options;
   return judge(play, {
-    faults: Math.max(LEAST_STRIKES, strikes),
+    faults: extent.due(strikes),
     leaderChanges: options.leaderChanges(strikes),
     verdicts: {
       ...options.verdicts?.(play),

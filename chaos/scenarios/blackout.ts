@@ -3,6 +3,7 @@
  * Nobody who calls a warm function may notice, and nobody's endpoint may be taken out, neither meanwhile nor by those who
  * come back without memory.
  */
+import { Extent } from '../extent.ts';
 import { judge } from '../judgement.ts';
 import { Play } from '../play.ts';
 import type { Scenario } from '../scenario.ts';
@@ -35,24 +36,25 @@ export const blackout: Scenario = {
     const natsDownMs = world.options.isShort === true ? SHORT_NATS_DOWN_MS : NATS_DOWN_MS;
     const play = await Play.open(world, { functions: 4, sandboxes: 2, ratePerSecond: 200 });
     const watch = new WithdrawalWatch(stage, play.observer, play.warmFunctions);
-    const rows: Outage[] = [];
+    const extent = new Extent(world.options, { kind: 'times', count: 1 }, 'round', () =>
+      play.chronicle.now(),
+    );
+    const [replicas, nats] = [stage.ids('replica'), stage.ids('nats')];
+    const steps: Outage[] = [];
+    let rounds = 0;
     await play.act(async () => {
-      rows.push(await outage(play, 'all replicas', stage.ids('replica'), REPLICAS_DOWN_MS));
-      rows.push(await outage(play, 'NATS', stage.ids('nats'), natsDownMs));
-      rows.push(
-        await outage(
-          play,
-          'all replicas and NATS',
-          [...stage.ids('replica'), ...stage.ids('nats')],
-          BOTH_DOWN_MS,
-        ),
-      );
+      for (; extent.goesOn(rounds); rounds++) {
+        steps.push(await outage(play, 'all replicas', replicas, REPLICAS_DOWN_MS));
+        steps.push(await outage(play, 'NATS', nats, natsDownMs));
+        steps.push(await outage(play, 'all replicas and NATS', [...replicas, ...nats], BOTH_DOWN_MS));
+      }
     });
     await watch.stop();
+    const due = extent.due(rounds);
     return judge(play, {
-      faults: 3,
-      leaderChanges: 2,
-      rows,
+      faults: 3 * due,
+      leaderChanges: 2 * due,
+      steps,
       verdicts: { withdrawals: watch.verdict() },
       figures: { wrongWithdrawals: watch.wrong },
     });

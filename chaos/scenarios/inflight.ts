@@ -3,6 +3,7 @@
  * in nobody's evidence: the next leader must serve everybody all the same, and not start a second fleet.
  */
 import type { Prng } from '../../src/lib/prng.ts';
+import { Extent } from '../extent.ts';
 import { judge } from '../judgement.ts';
 import { Play } from '../play.ts';
 import type { Scenario } from '../scenario.ts';
@@ -39,17 +40,19 @@ export const inflight: Scenario = {
   plan: { dataPlanes: 2, workers: 4, runtime: 'simulated', startMs: START_MS },
 
   async play(world) {
-    const { rounds = world.options.isShort === true ? SHORT_ROUNDS : ROUNDS } = world.options;
     const random = world.random.fork('kills');
     const play = await Play.open(world, { functions: 0, sandboxes: 0, ratePerSecond: 0 });
     const played: Round[] = [];
+    const count = world.options.isShort === true ? SHORT_ROUNDS : ROUNDS;
+    const extent = new Extent(world.options, { kind: 'times', count }, 'round', () => play.chronicle.now());
     await play.act(async () => {
-      for (let round = 1; round <= rounds; round++) {
-        play.say(`round ${round} of ${rounds}`);
-        played.push(await killUnderBurst(play, round, random));
+      while (extent.goesOn(played.length)) {
+        play.say(extent.tell(played.length));
+        played.push(await killUnderBurst(play, played.length + 1, random));
       }
     });
-    const rows = played.map(({ starts, ...row }) => ({
+    const rounds = extent.due(played.length);
+    const steps = played.map(({ starts, ...row }) => ({
       ...row,
       functions: starts.size,
       demand: row.each * starts.size,
@@ -58,7 +61,7 @@ export const inflight: Scenario = {
     return judge(play, {
       faults: rounds,
       leaderChanges: rounds,
-      rows,
+      steps,
       verdicts: { starts: judgeStarts(played) },
     });
   },

@@ -6,7 +6,7 @@ import { explain, isBatonError } from '../../src/lib/errors.ts';
 import { drawDiskFaults, Nemesis, planActs } from '../nemesis.ts';
 import { Chronicle } from '../histories/chronicle.ts';
 import { Observer } from '../observer.ts';
-import type { Scenario, ScenarioResult, ScenarioWorld } from '../scenario.ts';
+import type { Scenario, ScenarioOptions, ScenarioResult, ScenarioWorld } from '../scenario.ts';
 import { until } from '../until.ts';
 import { judgeFences } from '../verifiers/fence.ts';
 import { verdict, type Verdict } from '../verifiers/verdict.ts';
@@ -15,6 +15,7 @@ import { RegistryClients } from '../workloads/registry.ts';
 
 const KILLS = 200;
 const SHORT_KILLS = 6;
+const LEAST_KILL_MS = 1_000;
 const CLIENTS = 12;
 const OPERATIONS_PER_KILL = 100;
 /**
@@ -33,7 +34,7 @@ export const metadata: Scenario = {
 
   async play(world) {
     const { stage, options, random } = world;
-    const { kills = options.isShort === true ? SHORT_KILLS : KILLS } = options;
+    const kills = killsOf(options);
     const disks = options.disks ?? drawDiskFaults(kills, random.fork('disks'));
     const chronicle = new Chronicle();
     const observer = new Observer(stage, chronicle);
@@ -51,9 +52,13 @@ export const metadata: Scenario = {
     try {
       observer.start();
       clients.start(CLIENTS, random.fork('clients'));
-      for (const act of planActs(kills, disks, random.fork('acts'))) await nemesis.carryOut(act);
+      const endMs = chronicle.now() + (options.faultsMs ?? Number.POSITIVE_INFINITY);
+      for (const act of planActs(kills, disks, random.fork('acts'))) {
+        if (nemesis.strikes.length > 0 && chronicle.now() > endMs) break;
+        await nemesis.carryOut(act);
+      }
       await until('enough operations', OPERATIONS_TIMEOUT_MS, stage.signal, () => {
-        return history.operations >= kills * OPERATIONS_PER_KILL;
+        return history.operations >= nemesis.count('kill') * OPERATIONS_PER_KILL;
       });
       await stage.untilWhole(HEAL_TIMEOUT_MS);
     } catch (error) {
@@ -66,9 +71,16 @@ export const metadata: Scenario = {
       await observer.stop();
       clearInterval(tell);
     }
-    return judge(world, { chronicle, observer, nemesis, clients, misconduct, due: kills + disks.length });
+    const due = options.faultsMs === undefined ? kills + disks.length : 1;
+    return judge(world, { chronicle, observer, nemesis, clients, misconduct, due });
   },
 };
+
+/** By time: more than there will be time for. */
+function killsOf({ count, faultsMs, isShort = false }: ScenarioOptions): number {
+  if (faultsMs !== undefined) return Math.ceil(faultsMs / LEAST_KILL_MS);
+  return count ?? (isShort ? SHORT_KILLS : KILLS);
+}
 
 /** After a fault that went wrong: whatever is down is started, and nothing more is asked of it. */
 async function heal({ stage }: ScenarioWorld): Promise<void> {
@@ -118,7 +130,7 @@ async function judge(world: ScenarioWorld, played: Played): Promise<ScenarioResu
     leaderChanges,
     faults,
     verdicts,
-    rows: nemesis.strikes,
+    steps: nemesis.strikes,
     figures: {
       operations,
       kills: nemesis.count('kill'),

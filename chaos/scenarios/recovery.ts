@@ -4,6 +4,7 @@
  * sandbox that lives, and everything must be as it was before the killed processes come back.
  */
 import { untilWithdrawn } from '../faults/outages.ts';
+import { Extent } from '../extent.ts';
 import { judge } from '../judgement.ts';
 import { Play } from '../play.ts';
 import type { Scenario } from '../scenario.ts';
@@ -11,6 +12,7 @@ import { pause } from '../until.ts';
 import { verdict, type Verdict } from '../verifiers/verdict.ts';
 
 const ROUNDS = 20;
+const SHORT_ROUNDS = 2;
 const LEADER_TIMEOUT_MS = 10_000;
 const GONE_MS = 1_000;
 const RESTORED_TIMEOUT_MS = 30_000;
@@ -38,21 +40,27 @@ export const recovery: Scenario = {
   plan: { dataPlanes: 2, workers: 3 },
 
   async play(world) {
-    const { rounds = ROUNDS } = world.options;
     const random = world.random.fork('victims');
     const play = await Play.open(world, { functions: 4, sandboxes: 2, ratePerSecond: 200 });
-    const rows: Round[] = [];
+    const count = world.options.isShort === true ? SHORT_ROUNDS : ROUNDS;
+    const extent = new Extent(world.options, { kind: 'times', count }, 'round', () => play.chronicle.now());
+    const steps: Round[] = [];
     await play.act(async () => {
-      for (let round = 1; round <= rounds; round++) {
-        if (round > 1) await pause(CALM_MS, play.stage.signal);
-        play.say(`round ${round} of ${rounds}`);
+      while (extent.goesOn(steps.length)) {
+        if (steps.length > 0) await pause(CALM_MS, play.stage.signal);
+        play.say(extent.tell(steps.length));
         const workers = [...play.observer.workers].filter(([, { ready }]) => ready.length > 0);
         const [worker = ''] = workers[random.below(workers.length)] ?? [];
-        rows.push(await killBoth(play, round, worker));
+        steps.push(await killBoth(play, steps.length + 1, worker));
       }
     });
-    const verdicts = { gone: goneInTime(rows) };
-    return judge(play, { faults: rounds, leaderChanges: rounds, rows, verdicts });
+    const rounds = extent.due(steps.length);
+    return judge(play, {
+      faults: rounds,
+      leaderChanges: rounds,
+      steps,
+      verdicts: { gone: goneInTime(steps) },
+    });
   },
 };
 
@@ -81,12 +89,12 @@ async function killBoth(play: Play, round: number, worker: string): Promise<Roun
   return { round, leader, worker, lost: lost.size, ...times, failures: ledger.failed - failedBefore };
 }
 
-function goneInTime(rows: readonly Round[]): Verdict {
-  const late = rows.filter(({ goneMs }) => goneMs > GONE_MS);
-  const worst = Math.max(0, ...rows.map(({ goneMs }) => goneMs));
+function goneInTime(rounds: readonly Round[]): Verdict {
+  const late = rounds.filter(({ goneMs }) => goneMs > GONE_MS);
+  const worst = Math.max(0, ...rounds.map(({ goneMs }) => goneMs));
   const wrong = late.map(
     ({ round, goneMs }) => `round ${round}: endpoints of the dead worker for ${goneMs} ms`,
   );
-  if (rows.every(({ lost }) => lost === 0)) wrong.push('no worker had anything to lose');
+  if (rounds.every(({ lost }) => lost === 0)) wrong.push('no worker had anything to lose');
   return verdict(wrong, `at most ${worst} ms after a leader was there`);
 }

@@ -19,7 +19,7 @@ describe('three kills and a lost disk', () => {
     const told: string[] = [];
     const result = await run(
       metadata,
-      { seed: 11, kills: 3, disks: ['wipe'], directory: join(folder, 'short') },
+      { seed: 11, count: 3, disks: ['wipe'], directory: join(folder, 'short') },
       new AbortController().signal,
       (line) => told.push(line),
     );
@@ -38,14 +38,14 @@ describe('a leader and a worker killed in the same instant', () => {
   it('cost nobody a request, and everything is as it was', { timeout: 180_000 }, async () => {
     const result = await run(
       recovery,
-      { seed: 12, rounds: 1, directory: join(folder, 'recovery') },
+      { seed: 12, count: 1, directory: join(folder, 'recovery') },
       new AbortController().signal,
       () => undefined,
     );
     // How long anything took is for the long run to say.
     const { gone: _timing, ...verdicts } = result.verdicts;
     expect(Object.entries(verdicts).filter(([, { ok }]) => !ok)).toEqual([]);
-    expect(result.rows).toMatchObject([{ round: 1, failures: 0 }]);
+    expect(result.steps).toMatchObject([{ round: 1, failures: 0 }]);
     expect(result.timeline.leaders).toHaveLength(2);
     expect(result.timeline.faults).toMatchObject([{ kind: 'kill' }]);
   });

@@ -10,7 +10,7 @@ it('a directory that holds anything is refused and left alone: it may be a clust
   const directory = mkdtempSync(join(tmpdir(), 'baton-unit-chaos-'));
   try {
     writeFileSync(join(directory, 'cluster.json'), '{}');
-    const running = run(metadata, { seed: 1, kills: 1, directory }, new AbortController().signal, () => {
+    const running = run(metadata, { seed: 1, count: 1, directory }, new AbortController().signal, () => {
       throw new Error('something was begun');
     });
     await expect(running).rejects.toMatchObject({ code: 'already-exists', fields: { path: '--dir' } });
