@@ -6,6 +6,8 @@ import { explain, isBatonError } from '../src/lib/errors.ts';
 import { campaign, isUsage, planRuns } from './campaign.ts';
 import { parseOptions } from './options.ts';
 import { Progress } from './progress.ts';
+import { writeReport } from './report/write.ts';
+import { makeDirectory, type Results } from './results.ts';
 import { run } from './runner.ts';
 import { scenarios } from './scenarios/index.ts';
 
@@ -26,12 +28,19 @@ async function main(): Promise<number> {
   const interruption = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => interruption.abort());
   const progress = new Progress(process.stderr);
+  const { report } = options;
+  if (report !== undefined) makeDirectory('--report', report);
+  let page: string | undefined;
+  const onRow = ({ rows }: Results): void => {
+    if (report !== undefined) page = writeReport(report, rows);
+  };
   const { signal } = interruption;
   try {
-    const isGood = await campaign(options, plan, { run, signal, progress, say, onRow: () => undefined });
+    const isGood = await campaign(options, plan, { run, signal, progress, say, onRow });
     return isGood ? 0 : 1;
   } finally {
     progress.end();
+    if (page !== undefined) say(`report: ${page}`);
   }
 }
 

@@ -100,8 +100,17 @@ interface Played {
   readonly due: number;
 }
 
+/** Of operations, where there are no requests. */
+function enterOperations({ chronicle, clients: { history } }: Played): void {
+  const sinceMs = chronicle.now() - history.now();
+  for (const [, operations] of history.entries())
+    for (const { callMs, returnMs } of operations)
+      if (Number.isFinite(returnMs)) chronicle.ended(sinceMs + returnMs, true, returnMs - callMs);
+}
+
 async function judge(world: ScenarioWorld, played: Played): Promise<ScenarioResult> {
   const { chronicle, observer, nemesis, clients, misconduct, due } = played;
+  enterOperations(played);
   const { wrong, verdicts: registry } = await clients.judge(`seed ${world.options.seed}`, (line) =>
     world.progress(line),
   );
