@@ -1,5 +1,6 @@
 /** The control plane as the API sees it: one replica's role implements this. Errors are BatonErrors. */
 import type { Digest, FunctionName, ReplicaId, SandboxId, WorkerId } from '../lib/ids.ts';
+import type { EventKind } from '../core/leader/event-kinds.ts';
 import type {
   DataPlaneRow,
   FunctionRow,
@@ -32,13 +33,37 @@ export interface PutResult {
   readonly trialSkipped: string;
 }
 
-export interface EventView {
-  readonly seq: number;
-  readonly wallMs: number;
+export interface EventCursor {
   readonly term: number;
-  readonly kind: string;
+  readonly seq: number;
+}
+
+export interface EventView extends EventCursor {
+  readonly wallMs: number;
+  readonly kind: EventKind;
   readonly subject: string;
+  readonly function: string;
   readonly message: string;
+}
+
+export interface EventQuery {
+  /** The cursor of the answer before; zeroes: from the beginning. */
+  readonly after: EventCursor;
+  /** Empty: all. */
+  readonly kinds: readonly EventKind[];
+  /** Empty: whatever they are about. */
+  readonly function: string;
+  /** The latest so many; undefined: as many as are held. */
+  readonly limit: number | undefined;
+}
+
+export interface EventPage {
+  /** Oldest first. */
+  readonly rows: readonly EventView[];
+  /** Where the log stood: whoever asks again from here has missed nothing. */
+  readonly cursor: EventCursor;
+  /** Some after the asker's cursor are not held any more. */
+  readonly missed: boolean;
 }
 
 /** The leader's term: how it came to lead, and how far it has come since. */
@@ -104,7 +129,7 @@ export interface ControlPlaneBackend {
   workers(): readonly WorkerRow[];
   sandboxes(): readonly SandboxRow[];
   dataPlanes(): readonly DataPlaneRow[];
-  events(after: number): readonly EventView[];
+  events(query: EventQuery): EventPage;
   term(): TermView;
   cordon(worker: WorkerId, on: boolean): Promise<void>;
   transferLeadership(to: ReplicaId | ''): Promise<{ leader: ReplicaId | ''; term: number }>;

@@ -12,11 +12,13 @@ import type { ApiMethods } from './service.ts';
 import { parseFunctionDocument, toFunctionDocument } from './spec.ts';
 
 export { documentFromWire } from './document.ts';
+export { EVENT_KINDS } from '../core/leader/event-kinds.ts';
 export type {
   ClusterStatus,
   DataPlane,
   Event,
   FunctionMessage,
+  ListEventsReply,
   PutFunctionReply,
   Reconstruction,
   Replica,

@@ -173,8 +173,20 @@ export const routes: readonly Route[] = [
   list('/v1/data-planes', 'listDataPlanes', 'Data planes as last reported'),
   {
     ...list('/v1/events', 'listEvents', 'What the leader did and why, oldest first'),
-    query: [{ name: 'after', description: 'only events after this seq' }],
-    request: ({ query }) => ({ after: wholeNumber(query, 'after') ?? 0 }),
+    query: [
+      { name: 'after', description: 'seq of the last answer: only what came after it' },
+      { name: 'afterTerm', description: 'term of the last answer, beside after' },
+      { name: 'kind', description: 'only of this kind (docs/events.md); may be repeated' },
+      { name: 'function', description: 'only about this function' },
+      { name: 'limit', description: 'the latest so many' },
+    ],
+    request: ({ query }) => ({
+      after: wholeNumber(query, 'after') ?? 0,
+      afterTerm: wholeNumber(query, 'afterTerm') ?? 0,
+      kinds: query.getAll('kind'),
+      function: query.get('function') ?? '',
+      limit: wholeNumber(query, 'limit'),
+    }),
   },
   {
     ...list('/v1/logs', 'getLogs', 'Output of a function or a sandbox'),

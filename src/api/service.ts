@@ -8,6 +8,7 @@ import type { FunctionRow } from '../core/leader/types.ts';
 import type { FunctionRecord } from '../core/model/function.ts';
 import type { Clock } from '../ports/system.ts';
 import type * as api from '../wire/gen/baton/api/v1/api.ts';
+import { parseEventKind } from './event-kinds.ts';
 import type { ControlPlaneBackend, MemberView, TermView } from './backend.ts';
 import { documentFromWire, documentToWire } from './document.ts';
 import { parseFunctionDocument, parseRequestId, toFunctionDocument } from './spec.ts';
@@ -69,7 +70,7 @@ export class ApiService {
       listWorkers: () => Promise.resolve({ rows: this.#workers() }),
       listSandboxes: () => Promise.resolve({ rows: this.#sandboxes() }),
       listDataPlanes: () => Promise.resolve({ rows: this.#dataPlanes() }),
-      listEvents: ({ after }) => Promise.resolve({ rows: [...this.#backend.events(after)] }),
+      listEvents: (request) => Promise.resolve(this.#events(request)),
       setCordon: (request) => this.#setCordon(request),
       transferLeadership: ({ to }) => this.#backend.transferLeadership(to === '' ? '' : replicaId(to, 'to')),
       getLogs: (request) => this.#getLogs(request),
@@ -311,6 +312,16 @@ export class ApiService {
       queued: row.queued,
       heardMsAgo: Math.round(row.heardMsAgo),
     }));
+  }
+
+  #events(request: api.ListEventsRequest): api.ListEventsReply {
+    const { rows, cursor, missed } = this.#backend.events({
+      after: { term: request.afterTerm, seq: request.after },
+      kinds: request.kinds.map(parseEventKind),
+      function: request.function === '' ? '' : functionName(request.function, 'function'),
+      limit: request.limit,
+    });
+    return { rows: [...rows], term: cursor.term, seq: cursor.seq, missed };
   }
 
   async #setCordon({ worker, on }: api.SetCordonRequest): Promise<api.SetCordonReply> {

@@ -12,7 +12,8 @@ import type { RequestId } from '../core/model/metadata.ts';
 import type { RaftStatus } from '../core/raft/types.ts';
 import type {
   ControlPlaneBackend,
-  EventView,
+  EventPage,
+  EventQuery,
   LeaderView,
   LogCursors,
   LogPage,
@@ -269,8 +270,8 @@ export class ControlPlane implements ControlPlaneBackend {
     return this.#leading().brain.dataPlanes();
   }
 
-  events(after: number): readonly EventView[] {
-    return this.#events.list(after);
+  events(query: EventQuery): EventPage {
+    return this.#events.list(query);
   }
 
   term(): TermView {

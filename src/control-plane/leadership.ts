@@ -8,6 +8,7 @@
 import { assert } from '../lib/assert.ts';
 import { isBatonError } from '../lib/errors.ts';
 import { dataPlaneId, workerId, type FunctionUid, type SandboxId } from '../lib/ids.ts';
+import type { EventKind } from '../core/leader/event-kinds.ts';
 import { Leader } from '../core/leader/leader.ts';
 import type { LeaderEffect, TrialResult } from '../core/leader/types.ts';
 import type { FunctionChange } from '../core/metadata/metadata-state.ts';
@@ -145,12 +146,25 @@ export class Leadership {
         this.#loop.bulk(() => this.brain.busStatus(status, clock.now()));
       }),
     );
+    const { cause } = this.#beginning.story;
+    const electionMs = Math.round(this.#beginning.electionMs ?? 0);
+    this.#say('leading', this.#config.replica, `term ${term}, ${electionMs} ms after the ${cause}`);
     this.#beacon();
     this.#tick();
   }
 
+  #say(kind: EventKind, subject: string, message: string, about = ''): void {
+    this.#events.add(this.fence.term, { kind, subject, function: about, message });
+  }
+
   stop(): void {
     this.#stopped = true;
+    const { role, term, leader } = this.#raft.status();
+    this.#say(
+      'stepped-down',
+      this.#config.replica,
+      `${role} in term ${term}, ${leader === '' ? 'no leader yet' : `${leader} leads`}`,
+    );
     this.#timers.beacon?.cancel();
     this.#timers.tick?.cancel();
     for (const subscription of this.#subscriptions) subscription.unsubscribe();
@@ -338,7 +352,7 @@ export class Leadership {
         return;
       }
       case 'event':
-        return this.#events.add(this.fence.term, effect.event, effect.subject, effect.message);
+        return this.#say(effect.event, effect.subject, effect.message, effect.function);
       default:
         return unreachable(effect, 'effect');
     }
@@ -397,6 +411,7 @@ export class Leadership {
     const { brain } = this;
     return {
       ...brain.counts(),
+      events: this.#events.counts,
       received: this.#received,
       endpointSeq: brain.endpointSeq,
       reconstruction: brain.reconstruction(),

@@ -17,6 +17,8 @@ export interface ReplicaFigures {
 export interface LeaderFigures {
   /** By kind of message. */
   readonly received: ReadonlyMap<string, number>;
+  /** By kind of event. */
+  readonly events: ReadonlyMap<string, number>;
   readonly workers: number;
   readonly dataPlanes: number;
   readonly sandboxes: number;
@@ -60,6 +62,9 @@ function leaderMetrics(leader: LeaderFigures): Metric[] {
   return [
     counter('baton_received_messages', 'Bus messages received while leading this term', {
       kind: leader.received,
+    }),
+    counter('baton_leader_events', 'What this replica did while it led (baton events), by kind', {
+      kind: leader.events,
     }),
     gauge('baton_workers', 'Workers alive', leader.workers),
     gauge('baton_data_planes', 'Data planes whose lease runs', leader.dataPlanes),

@@ -57,6 +57,8 @@ export const limits = {
   exitLogBytes: 32_768,
   exitLogLines: 60,
   events: 2_000,
+  /** Of an event's message: the output of a start that failed may be long. */
+  eventChars: 2_000,
 
   /** Appends on their way to one peer. Few: while they are, what is proposed gathers, and goes as one with the next answer. */
   raftInflightAppends: 4,

@@ -18,6 +18,11 @@ interface SandboxRow {
   readonly address: string;
 }
 
+interface EventRow {
+  readonly kind: string;
+  readonly function: string;
+}
+
 const example = (name: string): string => join(packageRoot(), 'examples', name);
 
 describe('the command line', () => {
@@ -165,6 +170,29 @@ describe('the command line', () => {
     );
   });
 
+  it('events are chosen by kind, function and number, and followed until it is interrupted', async () => {
+    const placed = await cluster.json<EventRow[]>('events', '--kind', 'placed,scaled', '--function', 'py');
+    expect(new Set(placed.map(({ kind }) => kind))).toEqual(new Set(['placed', 'scaled']));
+    expect(new Set(placed.map((row) => row.function))).toEqual(new Set(['py']));
+    expect(await cluster.json<EventRow[]>('events', '-n', '1')).toHaveLength(1);
+    const follower = spawn(process.execPath, [
+      ...['--no-warnings', batonProgram(), 'events', '-f', '-n', '0', '--json', '--kind', 'registered'],
+      ...['--dir', cluster.dir],
+    ]);
+    let seen = '';
+    follower.stdout.on('data', (chunk: Buffer) => (seen += chunk.toString()));
+    const names = (): string[] =>
+      seen.split('\n').flatMap((line) => (line === '' ? [] : [(JSON.parse(line) as EventRow).function]));
+    await until('a followed event', async () => {
+      await cluster.json('deploy', example('hello.ts'), '--name', 'followed');
+      return names().includes('followed');
+    });
+    expect(new Set(names()), 'nothing of before').toEqual(new Set(['followed']));
+    follower.kill('SIGINT');
+    const [code] = (await once(follower, 'exit')) as [number];
+    expect(code).toBe(0);
+  });
+
   it('apply takes several documents, whole or not at all', async () => {
     writeFileSync(join(scratch, 'two.mjs'), `export default () => 'applied';`);
     const file = join(scratch, 'functions.yaml');
@@ -263,6 +291,12 @@ describe('the command line', () => {
     ],
     ['an unknown function', 1, ['describe', 'nobody'], /no function nobody/],
     ['an unknown kind', 2, ['get', 'pods'], /is not a kind/],
+    [
+      'an unknown kind of event',
+      2,
+      ['events', '--kind', 'scaled,grown'],
+      /--kind: "grown" is not a kind of event/,
+    ],
     ['a format that is none', 2, ['get', 'functions', '-o', 'xml'], /is not a format/],
     ['a feature of later', 1, ['rollback', 'greeter'], /rollback: not there yet/],
   ])('says what is wrong with %s in one line', async (_what, code, args, message) => {

@@ -6,7 +6,10 @@ import type * as api from '../../api/client.ts';
 import { BatonError } from '../../lib/errors.ts';
 import { functionName } from '../../lib/ids.ts';
 import { Context, usage } from '../context.ts';
+import { addEventsCommand } from './events.ts';
 import type { Column, Terminal } from '../output.ts';
+
+const DESCRIBED_EVENTS = 10;
 
 type Kind = 'functions' | 'workers' | 'sandboxes' | 'data-planes' | 'replicas';
 
@@ -61,23 +64,8 @@ export function addInspectCommands(program: Command, terminal: Terminal): void {
       await context.withClient((client) => describe(context, client, kind, second ?? first));
     });
 
-  program
-    .command('events')
-    .description('what the leader did and why, oldest first')
-    .action(async (_flags: object, command: Command) => {
-      const context = new Context(terminal, command);
-      const { rows } = await context.withClient((client) => client.call('listEvents', { after: 0 }));
-      context.rows(rows, eventColumns, 'nothing has happened under this leader');
-    });
+  addEventsCommand(program, terminal);
 }
-
-const eventColumns: readonly Column<api.Event>[] = [
-  { title: 'TIME', value: ({ wallMs }) => new Date(wallMs).toISOString() },
-  { title: 'TERM', value: ({ term }) => term, wide: true },
-  { title: 'EVENT', value: ({ kind }) => kind },
-  { title: 'SUBJECT', value: ({ subject }) => subject },
-  { title: 'MESSAGE', value: ({ message }) => message },
-];
 
 function only<Row extends { readonly id: string }>(
   rows: readonly Row[],
@@ -237,9 +225,13 @@ async function describe(context: Context, client: ApiClient, kind: Kind, name: s
   }
   const fn = functionRow(await client.call('getFunction', { name: functionName(name) }));
   const sandboxes = (await client.call('listSandboxes', {})).rows.filter((row) => row.function === name);
-  const events = (await client.call('listEvents', { after: 0 })).rows.filter(
-    ({ subject }) => subject === name || subject.startsWith(`${name}-`),
-  );
+  const { rows: events } = await client.call('listEvents', {
+    after: 0,
+    afterTerm: 0,
+    kinds: [],
+    function: name,
+    limit: DESCRIBED_EVENTS,
+  });
   const whole = {
     ...fn,
     sandboxes: sandboxes.map(({ id, worker, state, generation, pid }) => ({
@@ -249,7 +241,7 @@ async function describe(context: Context, client: ApiClient, kind: Kind, name: s
       generation,
       pid,
     })),
-    events: events.slice(-10).map(({ wallMs, kind: event, subject, message }) => {
+    events: events.map(({ wallMs, kind: event, subject, message }) => {
       return { time: new Date(wallMs).toISOString(), event, subject, message };
     }),
   };

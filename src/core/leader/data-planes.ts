@@ -14,12 +14,15 @@ function admit(s: LeaderState, id: DataPlaneId, incarnation: Incarnation): DataP
   if (node === undefined) {
     node = new DataPlaneNode(id, s.nowMs);
     s.dataPlanes.set(id, node);
-    s.event('data-plane-joined', id, '');
+    s.event('data-plane-joined', id, 'heard for the first time in this term');
   }
   const order = orderIncarnation(incarnation, node.incarnation);
-  if (order === 'older') return undefined;
+  if (order === 'older') {
+    s.refusedEvent(node, incarnation, 'stale: of an earlier life of this data plane');
+    return undefined;
+  }
   if (order === 'duplicate') {
-    s.event('refused', id, 'two processes claim this data-plane id');
+    s.refusedEvent(node, incarnation, 'two processes claim this data-plane id');
     return undefined;
   }
   if (order === 'newer') {

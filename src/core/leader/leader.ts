@@ -54,8 +54,10 @@ export class Leader {
     const s = this.#at(nowMs);
     s.appliedIndex = index;
     if (change === undefined) return;
-    if (change.record === undefined) deleteFunction(s, change.uid);
-    else putFunction(s, change.record, change.record.generation === 1);
+    const { record } = change;
+    if (record === undefined) return deleteFunction(s, change.uid);
+    s.functionEvent('registered', record.spec.name, `generation ${record.generation}`);
+    putFunction(s, record, record.generation === 1);
   }
 
   workerReport(from: WorkerId, report: WorkerReport, nowMs: number): void {

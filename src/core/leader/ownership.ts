@@ -82,7 +82,7 @@ function appoint(s: LeaderState, dataPlane: DataPlaneNode, node: FunctionNode): 
     incarnation: dataPlane.incarnation,
     peer: dataPlane.peer,
   });
-  s.event('owner', spec.name, `owned by ${dataPlane.id}`);
+  s.functionEvent('owner', spec.name, `owned by ${dataPlane.id}`);
 }
 
 /** O3: what a data plane says it owns, it owns, unless somebody else does. */

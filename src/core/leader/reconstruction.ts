@@ -2,7 +2,7 @@
  * The order of DESIGN.md, "Heartbeats and lazy reconstruction": place at once on what is known, kill and withdraw nothing
  * until every known worker has reported or its suspicion ran out, then sweep.
  */
-import type { LeaderState } from './state.ts';
+import type { LeaderState, Placed } from './state.ts';
 import { retireOld } from './scaling.ts';
 import { vanish } from './workers.ts';
 import { sweepOrphan } from './withdrawal.ts';
@@ -29,10 +29,10 @@ export function close(s: LeaderState): void {
   for (const placed of [...s.placed.values()]) {
     const { worker } = placed;
     if (placed.state === 'unconfirmed' && worker.view.hasInventory) {
-      vanish(s, placed, 'no worker confirmed it');
+      sweep(s, placed, 'no worker confirmed it');
       swept++;
     } else if (placed.state === 'unconfirmed' && worker.state === 'dead') {
-      vanish(s, placed, 'its worker is dead');
+      sweep(s, placed, 'its worker is dead');
       swept++;
     } else if (sweepOrphan(s, placed)) swept++;
   }
@@ -47,4 +47,9 @@ export function close(s: LeaderState): void {
     `term ${s.options.fence.term}`,
     `after ${after} ms, ${s.workers.size} workers, ${swept} swept`,
   );
+}
+
+function sweep(s: LeaderState, placed: Placed, why: string): void {
+  s.sandboxEvent('swept', placed, why);
+  vanish(s, placed, why);
 }

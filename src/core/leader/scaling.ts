@@ -7,7 +7,7 @@
  *   S3  a function with a hard limit has an owner before its first sandbox.
  */
 import { assert } from '../../lib/assert.ts';
-import type { FunctionUid } from '../../lib/ids.ts';
+import type { FunctionUid, SandboxId } from '../../lib/ids.ts';
 import type { FunctionRecord } from '../model/function.ts';
 import { ensureOwner, foreign, isForeign, isOrphaned, ownerOfNew } from './ownership.ts';
 import { whyOf } from './reason.ts';
@@ -49,12 +49,13 @@ function reachable({ spec }: FunctionRecord, floor: number): number {
 export function deleteFunction(s: LeaderState, uid: FunctionUid): void {
   const node = s.functions.get(uid);
   if (node === undefined) return;
-  const { timeoutMs } = node.record.spec;
+  const { name, timeoutMs } = node.record.spec;
+  s.functionEvent('deleted', name, `at generation ${node.record.generation}`);
+  for (const placed of node.placed) withdraw(s, placed, timeoutMs, 'its function was deleted');
   s.functions.delete(uid);
   s.active.delete(uid);
   s.deciding.delete(uid);
   s.roomless.delete(uid);
-  for (const placed of node.placed) withdraw(s, placed, timeoutMs, 'its function was deleted');
   s.writer.setOwner(uid, undefined);
 }
 
@@ -95,11 +96,12 @@ export function evaluate(s: LeaderState, node: FunctionNode): void {
   if (desired !== node.desired) {
     const before = node.desired;
     node.desired = desired;
-    s.event('scaled', node.record.spec.name, `${before} → ${desired}: ${whyOf(s, node)}`);
+    s.functionEvent('scaled', node.record.spec.name, `${before} → ${desired}: ${whyOf(s, node)}`);
   }
   if (have >= node.rolloutFloor && scale.ready > 0) node.rolloutFloor = 0;
   if (desired > have) grow(s, node, desired - have);
   else if (desired < have) shrink(s, node, have - desired);
+  if (!s.roomless.has(node.record.uid)) node.noRoom = '';
   const isSettled =
     decision.settled &&
     node.rolloutFloor === 0 &&
@@ -138,10 +140,20 @@ function grow(s: LeaderState, node: FunctionNode, wanted: number): void {
     const missing = count - n;
     node.obstacle = { kind: 'room', missing, why };
     s.roomless.add(node.record.uid);
-    s.event('no-capacity', node.record.spec.name, `no worker has room for ${missing} more (${why})`);
+    sayNoRoom(s, node, `no worker has room for ${missing} more (${why})`);
     return;
   }
   node.lastPacedMs = s.nowMs;
+}
+
+/** It is looked at four times a second: said when it begins, and when it changes, not more often than this. */
+const NO_ROOM_EVERY_MS = 10_000;
+
+function sayNoRoom(s: LeaderState, node: FunctionNode, message: string): void {
+  if (message === node.noRoom || s.nowMs - node.noRoomSaidMs < NO_ROOM_EVERY_MS) return;
+  node.noRoom = message;
+  node.noRoomSaidMs = s.nowMs;
+  s.functionEvent('no-capacity', node.record.spec.name, message);
 }
 
 /** @returns why it is started nowhere, or undefined */
@@ -179,7 +191,7 @@ function start(s: LeaderState, node: FunctionNode): string | undefined {
     graceMs: spec.timeoutMs,
   };
   s.addCreated(placed, seq);
-  s.event('placed', sandbox, `on ${worker.id}`);
+  s.sandboxEvent('placed', placed, `on ${worker.id}`);
   return undefined;
 }
 
@@ -199,13 +211,13 @@ function shrink(s: LeaderState, node: FunctionNode, surplus: number): void {
   for (const placed of candidates.slice(0, surplus)) withdraw(s, placed, spec.timeoutMs, why);
 }
 
-export function startFailed(s: LeaderState, uid: FunctionUid, sandbox: string, reason: string): void {
+export function startFailed(s: LeaderState, uid: FunctionUid, sandbox: SandboxId, reason: string): void {
   const node = s.functions.get(uid);
   if (node === undefined) return;
   node.startFailures++;
   node.startFailure = reason;
   node.backoffUntilMs = s.nowMs + Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (node.startFailures - 1));
-  s.event('start-failed', sandbox, reason);
+  s.sandboxEvent('start-failed', { id: sandbox, uid }, reason);
 }
 
 /**

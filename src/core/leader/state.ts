@@ -2,7 +2,7 @@
  * What the leader holds in memory, with its indexes. Nothing here is durable: the workers own the truth, and a new leader
  * builds this again from what they and the data planes say.
  */
-import type { DataPlaneId, FunctionUid, SandboxId, WorkerId } from '../../lib/ids.ts';
+import type { DataPlaneId, FunctionName, FunctionUid, SandboxId, WorkerId } from '../../lib/ids.ts';
 import { prng } from '../../lib/prng.ts';
 import { FunctionScaler, type ScaleDecision } from '../autoscaler/function-scaler.ts';
 import { EndpointWriter } from '../endpoints/endpoint-writer.ts';
@@ -11,7 +11,7 @@ import { WorkerView } from '../fleet/worker-view.ts';
 import type { WorkerCommand } from '../model/command.ts';
 import type { FunctionLoad } from '../model/data-plane-report.ts';
 import { limits } from '../../lib/limits.ts';
-import { NO_FENCE, NO_INCARNATION, type Fence, type Incarnation } from '../model/fence.ts';
+import { NO_FENCE, NO_INCARNATION, orderIncarnation, type Fence, type Incarnation } from '../model/fence.ts';
 import type { FunctionRecord, FunctionSpec, Label, ResourceSpec } from '../model/function.ts';
 import type { Endpoint, SandboxOwner } from '../model/sandbox.ts';
 import type { WorkerCapacity } from '../model/worker-report.ts';
@@ -20,7 +20,8 @@ import { Placer, type Turn } from '../placement/placement.ts';
 import { Claims } from './claims.ts';
 import { Holders } from './holders.ts';
 import { Progress } from './progress.ts';
-import type { EventKind, LeaderBus, LeaderEffect, LeaderOptions, PlacedState } from './types.ts';
+import type { EventKind } from './event-kinds.ts';
+import type { LeaderBus, LeaderEffect, LeaderOptions, PlacedState } from './types.ts';
 
 /** A sandbox that the leader counts on, or is getting rid of. */
 export interface Placed {
@@ -60,6 +61,8 @@ export class WorkerNode implements Candidate {
   /** Since when nobody subscribes for it, by the word of our own server alone. */
   unsubscribedMs: number | undefined;
   inventoryAskedMs: number = Number.NEGATIVE_INFINITY;
+  /** Of the reports that were refused, the latest life that was said of. */
+  refusedLife: Incarnation = NO_INCARNATION;
   /**
    * Created under this term and in no report yet, in the order of their numbers. `version`: where the worker's truth stood
    * when it acknowledged the create; whoever knows that version and has not seen the sandbox will not see it any more.
@@ -104,6 +107,9 @@ export class FunctionNode {
   decision: ScaleDecision | undefined = undefined;
   /** What keeps it from the desired scale, beside starts that are on their way. */
   obstacle: Obstacle | undefined = undefined;
+  /** The last that was said of a lack of room; empty once it was over. */
+  noRoom = '';
+  noRoomSaidMs: number = Number.NEGATIVE_INFINITY;
   readonly #sinceMs: number;
   #scaler: FunctionScaler | undefined;
 
@@ -131,6 +137,7 @@ export type Obstacle =
 export class DataPlaneNode {
   readonly id: DataPlaneId;
   incarnation: Incarnation = NO_INCARNATION;
+  refusedLife: Incarnation = NO_INCARNATION;
   heardMs: number;
   live = true;
   caller = '';
@@ -219,7 +226,24 @@ export class LeaderState {
   }
 
   event(event: EventKind, subject: string, message: string): void {
-    this.#effects.push({ kind: 'event', event, subject, message });
+    this.#effects.push({ kind: 'event', event, subject, function: '', message });
+  }
+
+  /** Once for each life: whoever does not know yet that it is over says the same again and again. */
+  refusedEvent(of: WorkerNode | DataPlaneNode, life: Incarnation, message: string): void {
+    const order = orderIncarnation(life, of.refusedLife);
+    if (order === 'same' || order === 'older') return;
+    of.refusedLife = life;
+    this.event('refused', of.id, message);
+  }
+
+  functionEvent(event: EventKind, name: FunctionName, message: string): void {
+    this.#effects.push({ kind: 'event', event, subject: name, function: name, message });
+  }
+
+  sandboxEvent(event: EventKind, { id, uid }: { id: SandboxId; uid: FunctionUid }, message: string): void {
+    const spec = this.functions.get(uid)?.record.spec ?? this.trials.get(id)?.spec;
+    this.#effects.push({ kind: 'event', event, subject: id, function: spec?.name ?? '', message });
   }
 
   /** Unique: the epoch and term are this leader's alone. */

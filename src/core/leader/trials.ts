@@ -40,7 +40,7 @@ export function startTrial(s: LeaderState, trial: number, spec: FunctionSpec): v
   s.addCreated(placed, seq);
   const deadlineMs = s.nowMs + s.options.trialTimeoutMs;
   s.trials.set(sandbox, { trial, sandbox, spec, deadlineMs, placed, done: false });
-  s.event('placed', sandbox, `trial on ${worker.id}`);
+  s.sandboxEvent('placed', placed, `trial on ${worker.id}`);
 }
 
 /** Its worker says what became of it; `status` undefined: the worker does not have it. */

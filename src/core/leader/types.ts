@@ -8,6 +8,7 @@ import type { EndpointBatch } from '../model/broadcast.ts';
 import type { CommandEnvelope, WorkerNotice } from '../model/command.ts';
 import type { Fence } from '../model/fence.ts';
 import type { Label, PlacementStrategy } from '../model/function.ts';
+import type { EventKind } from './event-kinds.ts';
 import type { WorkerCapacity } from '../model/worker-report.ts';
 
 export interface LeaderOptions {
@@ -39,23 +40,6 @@ export type TrialResult =
       readonly log: string;
     };
 
-export type EventKind =
-  | 'scaled'
-  | 'placed'
-  | 'no-capacity'
-  | 'start-failed'
-  | 'sandbox-gone'
-  | 'withdrawn'
-  | 'swept'
-  | 'worker-dead'
-  | 'worker-silent'
-  | 'worker-joined'
-  | 'data-plane-joined'
-  | 'data-plane-gone'
-  | 'owner'
-  | 'reconciled'
-  | 'refused';
-
 export type LeaderEffect =
   | { readonly kind: 'command'; readonly worker: WorkerId; readonly envelope: CommandEnvelope }
   | { readonly kind: 'notice'; readonly worker: WorkerId; readonly notice: WorkerNotice }
@@ -69,6 +53,8 @@ export type LeaderEffect =
       readonly kind: 'event';
       readonly event: EventKind;
       readonly subject: string;
+      /** Empty: it is about no function. */
+      readonly function: string;
       readonly message: string;
     };
 

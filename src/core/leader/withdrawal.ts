@@ -9,7 +9,7 @@ const MIN_GRACE_MS = 1_000;
 export function withdraw(s: LeaderState, placed: Placed, graceMs: number, why: string): void {
   if (placed.state === 'withdrawing' || placed.state === 'draining') return;
   placed.graceMs = Math.max(MIN_GRACE_MS, graceMs);
-  s.event('withdrawn', placed.id, why);
+  s.sandboxEvent('withdrawn', placed, why);
   if (placed.state === 'pending' || placed.state === 'starting') {
     // Nobody was told of it: nothing can be in flight there.
     placed.state = 'draining';
@@ -30,7 +30,7 @@ export function sweepOrphan(s: LeaderState, placed: Placed): boolean {
   if (s.trials.has(placed.id) || s.functions.has(placed.uid) || s.appliedIndex < placed.specIndex)
     return false;
   withdraw(s, placed, placed.graceMs, 'its function is gone');
-  s.event('swept', placed.id, 'its function is gone');
+  s.sandboxEvent('swept', placed, 'its function is gone');
   return true;
 }
 

@@ -36,8 +36,7 @@ export function onWorkerReport(s: LeaderState, id: WorkerId, report: WorkerRepor
   const heartbeat =
     report.kind === 'hello' ? report.heartbeat : report.kind === 'heartbeat' ? report : undefined;
   if (result.refused !== undefined) {
-    if (result.refused === 'duplicate' && heartbeat !== undefined)
-      tellDuplicate(s, node, heartbeat.incarnation);
+    refuse(s, node, report, result.refused);
     return;
   }
   if (result.restarted || incarnationBefore === NO_INCARNATION) openSession(s, node);
@@ -106,6 +105,13 @@ function forgetUnseen(s: LeaderState, node: WorkerNode): void {
   }
 }
 
+function refuse(s: LeaderState, node: WorkerNode, report: WorkerReport, why: 'older' | 'duplicate'): void {
+  const life = report.kind === 'hello' ? report.heartbeat.incarnation : report.incarnation;
+  if (why === 'older') return s.refusedEvent(node, life, 'stale: of an earlier life of this worker');
+  if (report.kind !== 'inventory') tellDuplicate(s, node, life);
+  s.refusedEvent(node, life, 'two processes claim this worker id');
+}
+
 function tellDuplicate(s: LeaderState, node: WorkerNode, other: { ms: number; nonce: number }): void {
   for (const incarnation of [node.view.incarnation, other]) {
     const twin = incarnation === other ? node.view.incarnation : other;
@@ -115,7 +121,6 @@ function tellDuplicate(s: LeaderState, node: WorkerNode, other: { ms: number; no
       notice: { fence: s.options.fence, incarnation, notice: { kind: 'duplicate-id', other: twin } },
     });
   }
-  s.event('refused', node.id, 'two processes claim this worker id');
 }
 
 function askInventory(s: LeaderState, node: WorkerNode): void {
@@ -219,7 +224,7 @@ function gone(s: LeaderState, placed: Placed, status: SandboxStatus | undefined)
       status?.log === undefined || status.log === '' ? reason : `${reason}: ${status.log}`,
     );
   } else if (placed.state === 'ready' || placed.state === 'unconfirmed') {
-    s.event('sandbox-gone', placed.id, reason);
+    s.sandboxEvent('sandbox-gone', placed, reason);
   }
   vanish(s, placed, reason);
 }
@@ -228,7 +233,7 @@ function gone(s: LeaderState, placed: Placed, status: SandboxStatus | undefined)
 export function vanish(s: LeaderState, placed: Placed, why: string): void {
   if (placed.state === 'ready' || placed.state === 'unconfirmed') {
     s.writer.withdraw(placed.id, placed.uid);
-    s.event('withdrawn', placed.id, why);
+    s.sandboxEvent('withdrawn', placed, why);
   }
   s.removePlaced(placed);
 }

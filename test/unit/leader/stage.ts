@@ -33,7 +33,12 @@ export class Stage {
   #seq = 0;
   readonly #records = new Map<string, FunctionRecord>();
   readonly workers: Map<WorkerId, StagedWorker> = new Map();
-  readonly events: { readonly event: string; readonly subject: string; readonly message: string }[] = [];
+  readonly events: {
+    readonly event: string;
+    readonly subject: string;
+    readonly function: string;
+    readonly message: string;
+  }[] = [];
   /** Requests that the data plane has in flight on a sandbox that is being withdrawn. */
   readonly inFlight: Map<SandboxId, number> = new Map();
   /** Every command that a worker was sent, in order. */
@@ -122,6 +127,15 @@ export class Stage {
     this.leader.applied(index, { uid: record.uid, specIndex: index, record }, this.nowMs);
     this.#settle();
     return record;
+  }
+
+  delete(name: string): void {
+    const record = this.#records.get(name);
+    if (record === undefined) throw new Error(`no function ${name}`);
+    this.#records.delete(name);
+    const index = ++this.#index;
+    this.leader.applied(index, { uid: record.uid, specIndex: index, record: undefined }, this.nowMs);
+    this.#settle();
   }
 
   /** Ticks, reports and commands, until `ms` have passed. */

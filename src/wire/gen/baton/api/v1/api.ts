@@ -301,7 +301,15 @@ export interface ListDataPlanesReply {
 }
 
 export interface ListEventsRequest {
+  /** The cursor of the answer before; zeroes: from the beginning. Without a term, `after` is a seq of the replica that leads now. */
   readonly after: number;
+  readonly afterTerm: number;
+  /** Empty: all. docs/events.md lists them. */
+  readonly kinds: readonly string[];
+  /** Only what is about this function. */
+  readonly function: string;
+  /** The latest so many; left out: all that are held. */
+  readonly limit?: number | undefined;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -312,11 +320,18 @@ export interface Event {
   readonly kind: string;
   readonly subject: string;
   readonly message: string;
+  /** Empty: it is about no function. */
+  readonly function: string;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface ListEventsReply {
   readonly rows: readonly Event[];
+  /** Where the log stood: ask again from here to follow. A term has one leader, and seq orders its events. */
+  readonly term: number;
+  readonly seq: number;
+  /** Some after the cursor of the request are not held any more. */
+  readonly missed: boolean;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -3428,13 +3443,25 @@ export const ListDataPlanesReply: MessageFns<ListDataPlanesReply> = {
 };
 
 function createBaseListEventsRequest(): ListEventsRequest {
-  return { after: 0, _unknownFields: {} };
+  return { after: 0, afterTerm: 0, kinds: [], function: "", limit: undefined, _unknownFields: {} };
 }
 
 export const ListEventsRequest: MessageFns<ListEventsRequest> = {
   encode(message: ListEventsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.after !== 0) {
       writer.uint32(8).uint64(message.after);
+    }
+    if (message.afterTerm !== 0) {
+      writer.uint32(16).uint64(message.afterTerm);
+    }
+    for (const v of message.kinds) {
+      writer.uint32(26).string(v!);
+    }
+    if (message.function !== "") {
+      writer.uint32(34).string(message.function);
+    }
+    if (message.limit !== undefined) {
+      writer.uint32(40).uint32(message.limit);
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -3468,6 +3495,38 @@ export const ListEventsRequest: MessageFns<ListEventsRequest> = {
             message.after = longToNumber(reader.uint64());
             continue;
           }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.afterTerm = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.kinds.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.function = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.limit = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3490,7 +3549,7 @@ export const ListEventsRequest: MessageFns<ListEventsRequest> = {
 };
 
 function createBaseEvent(): Event {
-  return { seq: 0, wallMs: 0, term: 0, kind: "", subject: "", message: "", _unknownFields: {} };
+  return { seq: 0, wallMs: 0, term: 0, kind: "", subject: "", message: "", function: "", _unknownFields: {} };
 }
 
 export const Event: MessageFns<Event> = {
@@ -3512,6 +3571,9 @@ export const Event: MessageFns<Event> = {
     }
     if (message.message !== "") {
       writer.uint32(50).string(message.message);
+    }
+    if (message.function !== "") {
+      writer.uint32(58).string(message.function);
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -3585,6 +3647,14 @@ export const Event: MessageFns<Event> = {
             message.message = reader.string();
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.function = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3607,13 +3677,22 @@ export const Event: MessageFns<Event> = {
 };
 
 function createBaseListEventsReply(): ListEventsReply {
-  return { rows: [], _unknownFields: {} };
+  return { rows: [], term: 0, seq: 0, missed: false, _unknownFields: {} };
 }
 
 export const ListEventsReply: MessageFns<ListEventsReply> = {
   encode(message: ListEventsReply, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.rows) {
       Event.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.term !== 0) {
+      writer.uint32(16).uint64(message.term);
+    }
+    if (message.seq !== 0) {
+      writer.uint32(24).uint64(message.seq);
+    }
+    if (message.missed !== false) {
+      writer.uint32(32).bool(message.missed);
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -3645,6 +3724,30 @@ export const ListEventsReply: MessageFns<ListEventsReply> = {
             }
 
             message.rows.push(Event.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.term = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.seq = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.missed = reader.bool();
             continue;
           }
         }
