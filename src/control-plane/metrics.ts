@@ -4,7 +4,7 @@ import type { ReconstructionView } from '../core/leader/types.ts';
 import type { RaftStatus } from '../core/raft/types.ts';
 
 export interface ReplicaFigures {
-  readonly raft: RaftStatus;
+  readonly raft: Pick<RaftStatus, 'term' | 'commit' | 'refusedMessages'>;
   readonly appliedIndex: number;
   readonly functions: number;
   readonly refusedWork: number;
@@ -42,7 +42,7 @@ export function replicaMetrics(figures: ReplicaFigures): Metric[] {
     ),
     counter(
       'baton_raft_refused_messages',
-      'Raft messages refused: of another cluster or membership',
+      'Raft messages of another cluster or membership, or of an earlier life',
       raft.refusedMessages,
     ),
     gauge('baton_functions', 'Functions registered, as applied here', figures.functions),

@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ApiClient } from '../../src/api/client.ts';
 import { loadLocalCluster } from '../../src/config/cluster.ts';
 import { BatonClient, type ClusterStatus } from '../../src/wire/gen/baton/api/v1/api.ts';
+import { tableRows } from '../unit/docs/tables.ts';
 import { http, TestCluster, until, VERSIONED } from './harness.ts';
 
 /** grpc.health.v1.HealthCheckResponse.ServingStatus */
@@ -178,6 +179,14 @@ describe('the API', () => {
     }
     for (const { url } of cluster.view.dataPlanes)
       expect((await http(`${url}/metrics`)).body).toContain('baton_data_plane_requests_total');
+    const documented = tableRows('docs/metrics.md', 'Metric').map(({ Metric, Type }) => `${Metric} ${Type}`);
+    const planes = cluster.view.dataPlanes.map(({ url }) => url);
+    for (const url of [...cluster.view.replicas.map((replica) => replica.http), ...planes]) {
+      const { body } = await http(`${url}/metrics`);
+      const exported = [...body.matchAll(/^# TYPE (baton_\S+ \S+)$/gm)].map(([, metric]) => metric);
+      expect(exported.length).toBeGreaterThan(5);
+      expect(documented).toEqual(expect.arrayContaining(exported));
+    }
   });
 
   it('counts garbage on the bus, logs it once, and goes on', async () => {
