@@ -27,6 +27,8 @@ export class Observer {
   readonly #lives = new Map<string, number>();
   #running: Promise<void> | undefined;
   #stopped = false;
+  /** When the last look began. */
+  #lookedMs = 0;
 
   constructor(stage: Stage, chronicle: Chronicle) {
     this.#stage = stage;
@@ -59,6 +61,7 @@ export class Observer {
 
   /** What was written since the last time. */
   read(): void {
+    const beganMs = this.#chronicle.now();
     for (const { id, kind } of this.#stage.members)
       for (const line of this.#logs.get(id)?.read() ?? []) {
         if (kind === 'replica') this.#hearReplica(id, line);
@@ -66,6 +69,7 @@ export class Observer {
         else if (kind === 'worker') this.#hearWorker(id, line);
       }
     for (const [id, record] of this.workers) if (this.#stage.pid(id) === undefined) record.begin();
+    this.#lookedMs = beganMs;
   }
 
   #hearReplica(id: string, { message, fields, atWallMs }: LogLine): void {
@@ -74,7 +78,9 @@ export class Observer {
     if (message === 'raft') this.fences.see(life, { epoch: 1, term });
     if (!message.startsWith('leading')) return;
     this.agreement.leads(id, term);
-    this.#chronicle.led(id, term, this.#chronicle.atWall(atWallMs));
+    // It was written since the last look, whatever its clock says.
+    const atMs = Math.max(this.#lookedMs, Math.min(this.#chronicle.now(), this.#chronicle.atWall(atWallMs)));
+    this.#chronicle.led(id, term, atMs);
   }
 
   #hearDataPlane(id: string, { message, fields }: LogLine): void {

@@ -50,6 +50,14 @@ export function usageOf(pid: number): Usage | undefined {
   };
 }
 
+/** What the next thing that it opens gets. */
+export function firstFreeDescriptor(pid: number): number {
+  const open = new Set(readdirSync(`/proc/${pid}/fd`).map(Number));
+  let free = 0;
+  while (open.has(free)) free++;
+  return free;
+}
+
 function descriptors(pid: number): string[] {
   try {
     return readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {

@@ -69,6 +69,8 @@ export class Stage {
   readonly #cluster: LocalCluster;
   readonly #plan: StagePlan;
   readonly #natsServer: string;
+  /** Taken down on purpose, and not started again yet. */
+  readonly #away = new Set<string>();
 
   private constructor(
     directory: string,
@@ -162,6 +164,7 @@ export class Stage {
   /** kill -9 of one, or of many in one instant. @returns the pids, which are gone */
   async kill(...ids: string[]): Promise<number[]> {
     const pids = ids.map((id) => this.#running(id));
+    for (const id of ids) this.#away.add(id);
     for (const pid of pids) process.kill(pid, 'SIGKILL');
     for (const id of ids) await this.untilGone(id, GONE_TIMEOUT_MS);
     return pids;
@@ -174,6 +177,7 @@ export class Stage {
   /** SIGTERM. @returns the pid, which has ended by itself. @throws BatonError `timeout` when it goes on */
   async stop(id: string): Promise<number> {
     const pid = this.#running(id);
+    this.#away.add(id);
     process.kill(pid, 'SIGTERM');
     await this.untilGone(id, STOP_TIMEOUT_MS);
     return pid;
@@ -204,6 +208,7 @@ export class Stage {
     const line = { level: 'info', time: new Date().toISOString(), component: 'chaos', msg: LAUNCHED };
     appendFileSync(join(member.directory, 'log'), `\n${JSON.stringify(line)}\n`);
     startDetached(member.directory, wrap(command));
+    this.#away.delete(id);
   }
 
   /** Workers and data planes keep a record of what they did: debug lines of their logs. */
@@ -240,6 +245,14 @@ export class Stage {
       default:
         return kind satisfies never;
     }
+  }
+
+  /** Where it answers HTTP; undefined: it does not. */
+  httpOf(id: string): string | undefined {
+    const { host, replicas } = this.#cluster;
+    const replica = replicas.find((one) => one.id === id);
+    if (replica !== undefined) return `http://${host}:${replica.http}`;
+    return this.dataPlanes.find((one) => one.id === id)?.url;
   }
 
   dataPlane(id: string): StageDataPlane {
@@ -293,7 +306,7 @@ export class Stage {
     let missing: string[] = [];
     try {
       await until('every process serves', START_TIMEOUT_MS, this.signal, async () => {
-        for (const { id } of this.members) this.#running(id);
+        for (const { id } of this.members) if (!this.#away.has(id)) this.#running(id);
         missing = await missingToServe(this.#cluster);
         return missing.length === 0;
       });

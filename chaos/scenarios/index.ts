@@ -2,6 +2,7 @@
 import type { Scenario } from '../scenario.ts';
 import { blackout } from './blackout.ts';
 import { dataPlaneKill } from './data-plane-kill.ts';
+import { everything } from './everything.ts';
 import { inflight } from './inflight.ts';
 import { leaderKill } from './leader-kill.ts';
 import { leaderPause } from './leader-pause.ts';
@@ -26,4 +27,5 @@ export const scenarios: readonly Scenario[] = [
   workerKill,
   sandboxCrash,
   rollingRestart,
+  everything,
 ];

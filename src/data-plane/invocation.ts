@@ -251,7 +251,9 @@ export class Invocation {
       case 'refused':
       case 'unsent': {
         if (failure === 'refused') onRefused(endpoint);
-        if (this.#left || this.#attempts >= MAX_ATTEMPTS) return this.#fail('sandbox-crashed');
+        // What could not be sent is this data plane's own trouble: out of descriptors, say.
+        if (this.#left || this.#attempts >= MAX_ATTEMPTS)
+          return this.#fail(failure === 'unsent' ? 'no-capacity' : 'sandbox-crashed');
         metrics.retries.inc({ cause: failure });
         attempt.slotTaken = false;
         if (failure === 'refused') dispatcher.refused(ticket, clock.now());

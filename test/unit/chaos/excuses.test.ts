@@ -1,6 +1,6 @@
 /** Which failures a fault must cause: no others are forgiven. */
 import { expect, it } from 'vitest';
-import { diedInHand } from '../../../chaos/verifiers/excuses.ts';
+import { diedInHand, hadNoDescriptor } from '../../../chaos/verifiers/excuses.ts';
 import type { Failure } from '../../../chaos/verifiers/ledger.ts';
 
 const kill = { kind: 'data-plane-kill', target: 'dp1', fromMs: 1_000, toMs: 3_000, proof: 'pid 7 gone' };
@@ -26,6 +26,15 @@ it.each<[string, Partial<Failure>]>([
   ['by a connection that was never made', { cause: 'ECONNREFUSED' }],
 ])('forgives no failure %s', (_name, different) => {
   expect(diedInHand([kill], { ...lost, ...different })).toBe(false);
+});
+
+it('forgives what met a data plane that could open nothing, and said so', () => {
+  const scarce = { ...kill, kind: 'fd-exhaustion' };
+  for (const cause of ['UND_ERR_SOCKET', '503 no-capacity'])
+    expect(hadNoDescriptor([scarce], { ...lost, cause })).toBe(true);
+  for (const different of [{ cause: '502 sandbox-crashed' }, { via: 'dp2' }, { endMs: 3_001 }])
+    expect(hadNoDescriptor([scarce], { ...lost, ...different })).toBe(false);
+  expect(hadNoDescriptor([kill], lost)).toBe(false);
 });
 
 it('forgives nothing under any other fault', () => {
