@@ -3,6 +3,7 @@ import type { Digest, FunctionName, ReplicaId, SandboxId, WorkerId } from '../li
 import type { EventKind } from '../core/leader/event-kinds.ts';
 import type {
   DataPlaneRow,
+  DrainRow,
   FunctionRow,
   ReconstructionView,
   SandboxRow,
@@ -131,7 +132,10 @@ export interface ControlPlaneBackend {
   dataPlanes(): readonly DataPlaneRow[];
   events(query: EventQuery): EventPage;
   term(): TermView;
+  /** This and `drain` resolve once the worker has it on its disk. Either ends the other. @throws BatonError `timeout` */
   cordon(worker: WorkerId, on: boolean): Promise<void>;
+  drain(worker: WorkerId): Promise<DrainRow>;
+  drainOf(worker: WorkerId): DrainRow;
   transferLeadership(to: ReplicaId | ''): Promise<{ leader: ReplicaId | ''; term: number }>;
   logs(query: {
     function: FunctionName | '';

@@ -16,6 +16,7 @@ export { EVENT_KINDS } from '../core/leader/event-kinds.ts';
 export type {
   ClusterStatus,
   DataPlane,
+  Drain,
   Event,
   FunctionMessage,
   ListEventsReply,

@@ -169,6 +169,19 @@ export const routes: readonly Route[] = [
     method: 'POST',
     request: ({ params }) => ({ worker: params['worker'], on: false }),
   },
+  {
+    ...list(
+      '/v1/workers/{worker}/drain',
+      'drainWorker',
+      'Places nothing new on a worker, and moves what runs there elsewhere',
+    ),
+    method: 'POST',
+    request: ({ params }) => ({ worker: params['worker'] }),
+  },
+  {
+    ...list('/v1/workers/{worker}/drain', 'getDrain', 'How far that is'),
+    request: ({ params }) => ({ worker: params['worker'] }),
+  },
   list('/v1/sandboxes', 'listSandboxes', 'Sandboxes as the leader knows them'),
   list('/v1/data-planes', 'listDataPlanes', 'Data planes as last reported'),
   {
@@ -220,7 +233,6 @@ const LATER: readonly (readonly [pattern: RegExp, feature: string])[] = [
   [/^\/v1\/secrets\b/, 'secrets'],
   [/^\/v1\/quotas\b/, 'quotas'],
   [/^\/v1\/(calls|async-calls)\b/, 'asynchronous invocation'],
-  [/^\/v1\/workers\/[^/]+\/drain\b/, 'draining a worker'],
   [/^\/dashboard\b/, 'the dashboard'],
 ];
 

@@ -33,6 +33,8 @@ export interface ApiMethods {
   listDataPlanes(request: api.ListDataPlanesRequest): Promise<api.ListDataPlanesReply>;
   listEvents(request: api.ListEventsRequest): Promise<api.ListEventsReply>;
   setCordon(request: api.SetCordonRequest): Promise<api.SetCordonReply>;
+  drainWorker(request: api.DrainWorkerRequest): Promise<api.Drain>;
+  getDrain(request: api.GetDrainRequest): Promise<api.Drain>;
   transferLeadership(request: api.TransferLeadershipRequest): Promise<api.TransferLeadershipReply>;
   getLogs(request: api.GetLogsRequest): Promise<api.GetLogsReply>;
 }
@@ -72,6 +74,8 @@ export class ApiService {
       listDataPlanes: () => Promise.resolve({ rows: this.#dataPlanes() }),
       listEvents: (request) => Promise.resolve(this.#events(request)),
       setCordon: (request) => this.#setCordon(request),
+      drainWorker: ({ worker }) => this.#backend.drain(workerId(worker)),
+      getDrain: ({ worker }) => Promise.resolve(this.#backend.drainOf(workerId(worker))),
       transferLeadership: ({ to }) => this.#backend.transferLeadership(to === '' ? '' : replicaId(to, 'to')),
       getLogs: (request) => this.#getLogs(request),
     };
@@ -274,6 +278,7 @@ export class ApiService {
       id: row.id,
       state: row.state,
       cordoned: row.cordoned,
+      draining: row.draining,
       driver: row.driver,
       isolation: row.isolation,
       labels: Object.fromEntries(row.labels.map(({ name, value }) => [name, value])),

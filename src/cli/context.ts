@@ -130,6 +130,17 @@ export function wholeNumber(flag: string): (text: string) => number {
   };
 }
 
+const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
+
+/** As people write it: 500ms, 60s, 5m, 1h. @returns ms */
+export function duration(flag: string): (text: string) => number {
+  return (text) => {
+    const [, amount, unit] = /^(\d{1,6})(ms|s|m|h)$/.exec(text) ?? [];
+    if (amount !== undefined && unit !== undefined) return Number(amount) * (UNITS_MS[unit] ?? 0);
+    throw usage(flag, `${JSON.stringify(text)} is not a time`, 'give one like 500ms, 60s or 5m');
+  };
+}
+
 export function collect(text: string, before: readonly string[] | undefined): readonly string[] {
   return [...(before ?? []), text];
 }

@@ -44,6 +44,12 @@ export function renderTable<Row>(
   return [line(shown.map((column) => column.title)), ...cells.map(line)].join('\n') + '\n';
 }
 
+export function workerState(worker: { state: string; cordoned: boolean; draining: boolean }): string {
+  const { state, cordoned, draining } = worker;
+  if (draining) return `${state}, draining`;
+  return cordoned ? `${state}, cordoned` : state;
+}
+
 export function printRows<Row>(
   to: Terminal,
   format: OutputFormat,

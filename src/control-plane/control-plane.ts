@@ -5,8 +5,9 @@
 import { assert } from '../lib/assert.ts';
 import { BatonError, explain, isBatonError } from '../lib/errors.ts';
 import { type Digest, type FunctionName, type ReplicaId, type SandboxId, type WorkerId } from '../lib/ids.ts';
-import type { DataPlaneRow, FunctionRow, SandboxRow, WorkerRow } from '../core/leader/types.ts';
+import type { DataPlaneRow, DrainRow, FunctionRow, SandboxRow, WorkerRow } from '../core/leader/types.ts';
 import type { FunctionChange } from '../core/metadata/metadata-state.ts';
+import type { Cordon } from '../core/model/command.ts';
 import type { FunctionRecord } from '../core/model/function.ts';
 import type { RequestId } from '../core/model/metadata.ts';
 import type { RaftStatus } from '../core/raft/types.ts';
@@ -39,6 +40,7 @@ import { TurnLoop } from './turn-loop.ts';
 
 const SLICE_MS = 5;
 const MAX_BULK = 100_000;
+const CORDON_TIMEOUT_MS = 2_000;
 const LOG_TIMEOUT_MS = 1_000;
 const ARTIFACT_TIMEOUT_MS = 30_000;
 const CONFIRMED_ARTIFACTS = { digests: 10_000, keepMs: 300_000 } as const;
@@ -280,16 +282,34 @@ export class ControlPlane implements ControlPlaneBackend {
     return { cause, electionMs, ...this.#leading().brain.reconstruction() };
   }
 
-  async cordon(worker: WorkerId, on: boolean): Promise<void> {
-    const leadership = this.#leading();
-    if (!leadership.brain.cordon(worker, on, this.#ports.clock.now())) {
-      throw new BatonError('not-found', `no worker ${worker}`, { hint: 'baton get workers lists them' });
-    }
+  cordon(worker: WorkerId, on: boolean): Promise<void> {
+    return this.#cordon(worker, { on, drain: false });
+  }
+
+  async drain(worker: WorkerId): Promise<DrainRow> {
+    await this.#cordon(worker, { on: true, drain: true });
+    return this.drainOf(worker);
+  }
+
+  drainOf(worker: WorkerId): DrainRow {
+    const row = this.#leading().brain.drainOf(worker);
+    if (row === undefined) throw noWorker(worker);
+    return row;
+  }
+
+  /** Until the worker says that it has it on its disk. */
+  async #cordon(worker: WorkerId, wanted: Cordon): Promise<void> {
+    const { brain } = this.#leading();
+    if (!brain.cordon(worker, wanted, this.#ports.clock.now())) throw noWorker(worker);
     this.#loop.bulk(() => undefined);
-    await this.#until(
-      2_000,
-      () => leadership.brain.workers().find(({ id }) => id === worker)?.cordoned === on,
-    );
+    const isTold = (): boolean => {
+      const now = brain.cordonOf(worker);
+      return now?.on === wanted.on && now.drain === wanted.drain;
+    };
+    if (await this.#until(CORDON_TIMEOUT_MS, isTold)) return;
+    throw new BatonError('timeout', `worker ${worker} has not confirmed it`, {
+      hint: 'it is told again while this leader leads; baton get workers shows what it says',
+    });
   }
 
   async transferLeadership(to: ReplicaId | ''): Promise<{ leader: ReplicaId | ''; term: number }> {
@@ -434,4 +454,8 @@ export class ControlPlane implements ControlPlaneBackend {
       leader: this.#leadership?.figures(),
     });
   }
+}
+
+function noWorker(worker: WorkerId): BatonError {
+  return new BatonError('not-found', `no worker ${worker}`, { hint: 'baton get workers lists them' });
 }

@@ -20,6 +20,10 @@ export const limits = {
   /** Of a worker, and of a function's selector. */
   labels: 32,
   sandboxesPerWorker: 4_096,
+  /** Started at once in the place of sandboxes on workers that are drained, by one leader. */
+  drainMoves: 32,
+  /** Reasons that are named for a drain that waits. */
+  drainReasons: 8,
   /** Unpacked artifacts that one worker reports: those used last. */
   artifactsPerWorker: 128,
   workers: 16_384,

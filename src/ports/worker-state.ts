@@ -5,6 +5,7 @@ export interface WorkerState {
   readonly fence: Fence;
   readonly incarnationMs: number;
   readonly cordoned: boolean;
+  readonly draining: boolean;
 }
 
 export interface WorkerStateFile {

@@ -78,7 +78,7 @@ function commandFrom(command: Command): WorkerCommand {
     case 'kill':
       return { kind: 'kill', sandbox: sandboxId(command.value.sandbox) };
     case 'cordon':
-      return { kind: 'cordon', on: command.value.on };
+      return { kind: 'cordon', on: command.value.on, drain: command.value.drain };
     case 'forgetArtifacts':
       return { kind: 'forget-artifacts', digests: command.value.digests.map(digestFrom) };
     default:
@@ -155,6 +155,7 @@ function heartbeatFrom(message: wire.WorkerHeartbeat): WorkerHeartbeat {
       sandboxes: capacity.sandboxes,
     },
     cordoned: message.cordoned,
+    draining: message.draining,
     driver: message.driver,
     isolation: message.isolation,
     fence: fenceFrom(message.fence),

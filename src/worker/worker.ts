@@ -65,7 +65,8 @@ export class Worker {
     this.#incarnationMs = Math.max((remembered?.incarnationMs ?? 0) + 1, clock.wall());
     const fence = remembered?.fence ?? NO_FENCE;
     const cordoned = remembered?.cordoned ?? false;
-    await state.save({ fence, cordoned, incarnationMs: this.#incarnationMs });
+    const draining = remembered?.draining ?? false;
+    await state.save({ fence, cordoned, draining, incarnationMs: this.#incarnationMs });
     await runtime.prepare();
     this.#core = new WorkerCore(
       {
@@ -78,6 +79,7 @@ export class Worker {
         trialLifetimeMs: this.#config.trialLifetimeMs,
         fence,
         cordoned,
+        draining,
         artifacts: runtime.needsArtifacts ? this.#ports.artifacts.held() : [],
       },
       splitStatuses,
@@ -213,8 +215,8 @@ export class Worker {
         continue;
       }
       this.#carrying = true;
-      const { fence, cordoned } = effect;
-      this.#ports.state.save({ fence, cordoned, incarnationMs: this.#incarnationMs }).then(
+      const { fence, cordoned, draining } = effect;
+      this.#ports.state.save({ fence, cordoned, draining, incarnationMs: this.#incarnationMs }).then(
         () => {
           this.#carrying = false;
           if (!this.#stopped) this.#carryOut();

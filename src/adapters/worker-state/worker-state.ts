@@ -18,6 +18,7 @@ export const workerStateSchema: z.ZodType<WorkerState> = z.object({
   fence: z.object({ epoch: whole, term: whole }),
   incarnationMs: whole,
   cordoned: z.boolean(),
+  draining: z.boolean().default(false),
 });
 const slotSchema = z.object({ seq: whole, state: workerStateSchema });
 

@@ -22,7 +22,7 @@ import {
 import { loadLocalCluster, type LocalCluster } from '../../config/cluster.ts';
 import type { ClusterStatus, Reconstruction } from '../../api/client.ts';
 import { Context, usage, wholeNumber } from '../context.ts';
-import { renderTable, type Terminal } from '../output.ts';
+import { renderTable, workerState, type Terminal } from '../output.ts';
 
 interface UpFlags {
   readonly detach?: boolean;
@@ -232,6 +232,7 @@ export interface StatusView {
     sandboxes: number;
     state: string;
     cordoned: boolean;
+    draining: boolean;
   }[];
   readonly functions: readonly { name: string; ready: number; desired: number; generation: number }[];
   /** Undefined without a leader. Times since the term began. */
@@ -279,6 +280,7 @@ function statusView(status: ClusterStatus, local: ClusterView | undefined): Stat
       sandboxes: workers.get(id)?.sandboxes ?? 0,
       state: workers.get(id)?.state ?? 'unknown',
       cordoned: workers.get(id)?.cordoned ?? false,
+      draining: workers.get(id)?.draining ?? false,
     })),
     functions: status.functions.map(({ name, ready, desired, generation }) => ({
       name,
@@ -367,7 +369,7 @@ function renderStatus(view: StatusView, status: ClusterStatus): string {
     ]),
     table('WORKERS', view.workers, [
       ['ID', ({ id }) => id],
-      ['STATE', ({ state, cordoned }) => (cordoned ? `${state}, cordoned` : state)],
+      ['STATE', workerState],
       ['SANDBOXES', ({ sandboxes }) => sandboxes],
     ]),
     table('FUNCTIONS', view.functions, [

@@ -7,7 +7,7 @@ import { BatonError } from '../../lib/errors.ts';
 import { functionName } from '../../lib/ids.ts';
 import { Context, usage } from '../context.ts';
 import { addEventsCommand } from './events.ts';
-import type { Column, Terminal } from '../output.ts';
+import { workerState, type Column, type Terminal } from '../output.ts';
 
 const DESCRIBED_EVENTS = 10;
 
@@ -152,7 +152,7 @@ const functionColumns: readonly Column<FunctionRow>[] = [
 
 const workerColumns: readonly Column<api.Worker>[] = [
   { title: 'ID', value: ({ id }) => id },
-  { title: 'STATE', value: ({ state, cordoned }) => (cordoned ? `${state}, cordoned` : state) },
+  { title: 'STATE', value: workerState },
   { title: 'SANDBOXES', value: ({ sandboxes, maxSandboxes }) => `${sandboxes}/${maxSandboxes}` },
   { title: 'CPU', value: ({ allocatedCpuMillis, cpuMillis }) => `${allocatedCpuMillis}/${cpuMillis}m` },
   { title: 'MEMORY', value: ({ allocatedMemoryMib, memoryMib }) => `${allocatedMemoryMib}/${memoryMib}Mi` },

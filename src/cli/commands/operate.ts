@@ -1,14 +1,14 @@
-/** Operating: cordon, uncordon, transfer-leadership; and what is known by name but not there yet. */
+/** Operating: cordon, uncordon, drain, transfer-leadership; and what is known by name but not there yet. */
 import type { Command } from 'commander';
 import { BatonError } from '../../lib/errors.ts';
 import { Context } from '../context.ts';
 import type { Terminal } from '../output.ts';
+import { addDrainCommand } from './drain.ts';
 
 const LATER: readonly (readonly [name: string, feature: string])[] = [
   ['rollback', 'rollback'],
   ['revisions', 'revisions'],
   ['traffic', 'traffic split'],
-  ['drain', 'draining a worker (cordon it meanwhile)'],
   ['secret', 'secrets'],
   ['quota', 'quotas'],
   ['dashboard', 'the dashboard'],
@@ -31,6 +31,8 @@ export function addOperateCommands(program: Command, terminal: Terminal): void {
         context.value({ worker: reply.worker, cordoned: reply.cordoned }, () => `${worker} ${name}ed\n`);
       });
   }
+
+  addDrainCommand(program, terminal);
 
   program
     .command('transfer-leadership')

@@ -46,6 +46,7 @@ export class WorkerView {
   incarnation: Incarnation = NO_INCARNATION;
   capacity: WorkerCapacity = NO_CAPACITY;
   cordoned = false;
+  draining = false;
   driver = '';
   isolation = '';
   labels: readonly Label[] = [];
@@ -117,6 +118,7 @@ export class WorkerView {
       this.#seq = heartbeat.seq;
       this.capacity = heartbeat.capacity;
       this.cordoned = heartbeat.cordoned;
+      this.draining = heartbeat.draining;
       this.driver = heartbeat.driver;
       this.isolation = heartbeat.isolation;
       this.labels = heartbeat.labels;

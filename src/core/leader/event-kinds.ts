@@ -16,6 +16,8 @@ export const EVENT_KINDS = [
   'worker-joined',
   'worker-silent',
   'worker-dead',
+  'draining',
+  'drained',
   'data-plane-joined',
   'data-plane-gone',
   'refused',

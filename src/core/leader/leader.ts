@@ -1,6 +1,7 @@
 /** See types.ts. Inputs are methods; each may produce effects, which the shell takes at the end of its turn. */
 import type { DataPlaneId, FunctionUid, SandboxId, WorkerId } from '../../lib/ids.ts';
 import type { EndpointSnapshot, TableDigest } from '../model/broadcast.ts';
+import type { Cordon } from '../model/command.ts';
 import type { DataPlaneMessage } from '../model/data-plane-report.ts';
 import { NO_INCARNATION, type Incarnation } from '../model/fence.ts';
 import type { FunctionRecord, FunctionSpec } from '../model/function.ts';
@@ -9,6 +10,7 @@ import type { WorkerReport } from '../model/worker-report.ts';
 import { unreachable } from '../../lib/assert.ts';
 import { limits } from '../../lib/limits.ts';
 import { advanceWaits, checkDataPlanes, onDemand, onHeld, onReport } from './data-planes.ts';
+import { drainOf, tellDraining } from './draining.ts';
 import { reasonOf } from './reason.ts';
 import { close, mayClose } from './reconstruction.ts';
 import { deleteFunction, evaluate, putFunction, retireOld, scaleOf } from './scaling.ts';
@@ -16,6 +18,7 @@ import { LeaderState } from './state.ts';
 import { adoptTrial, dropTrial, expireTrials, startTrial } from './trials.ts';
 import type {
   DataPlaneRow,
+  DrainRow,
   FunctionRow,
   LeaderBus,
   LeaderEffect,
@@ -65,6 +68,7 @@ export class Leader {
     onWorkerReport(s, from, report);
     if (s.hasJoined) this.#decide(s, s.roomless);
     s.hasJoined = false;
+    if (s.arrived.size > 0) this.#decide(s, s.arrived);
   }
 
   workerProbed(worker: WorkerId, answer: 'no-responders' | 'answered' | 'unknown', nowMs: number): void {
@@ -112,6 +116,7 @@ export class Leader {
         }
       }
       if (mayClose(s)) close(s);
+      tellDraining(s);
     }
     s.startsLeft = limits.startsPerTick;
     if (nowMs >= s.nextDecideMs && s.deciding.size === 0) {
@@ -158,11 +163,25 @@ export class Leader {
     advanceWaits(s);
   }
 
-  /** False: this worker is not known under this term. */
-  cordon(worker: WorkerId, on: boolean, nowMs: number): boolean {
+  /**
+   * Told to the worker, which remembers it. `drain`: what it runs is to be moved away too.
+   * @returns false: this worker is not known under this term
+   */
+  cordon(worker: WorkerId, { on, drain }: Cordon, nowMs: number): boolean {
     const s = this.#at(nowMs);
     const node = s.workers.get(worker);
-    return node !== undefined && s.command(node, { kind: 'cordon', on }) > 0;
+    return node !== undefined && s.command(node, { kind: 'cordon', on, drain }) > 0;
+  }
+
+  /** As the worker said last. Undefined: there is no such worker. */
+  cordonOf(worker: WorkerId): Cordon | undefined {
+    const view = this.#s.workers.get(worker)?.view;
+    return view && { on: view.cordoned, drain: view.draining };
+  }
+
+  /** Undefined: there is no such worker. */
+  drainOf(worker: WorkerId): DrainRow | undefined {
+    return drainOf(this.#s, worker);
   }
 
   takeEffects(nowMs: number): LeaderEffect[] {
@@ -207,6 +226,7 @@ export class Leader {
       id: node.id,
       state: node.state,
       cordoned: node.view.cordoned,
+      draining: node.view.draining,
       driver: node.view.driver,
       isolation: node.view.isolation,
       labels: node.view.labels,

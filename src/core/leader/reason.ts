@@ -30,7 +30,8 @@ export function reasonOf(s: LeaderState, node: FunctionNode, starting: number): 
   return parts.join('; ');
 }
 
-function obstacleOf(s: LeaderState, node: FunctionNode): string | undefined {
+/** What it waits for, beside starts that are on their way. */
+export function obstacleOf(s: LeaderState, node: FunctionNode): string | undefined {
   const { obstacle } = node;
   switch (obstacle?.kind) {
     case undefined:
@@ -48,7 +49,13 @@ function obstacleOf(s: LeaderState, node: FunctionNode): string | undefined {
       return 'waiting for a data plane to own it';
     case 'room':
       return `no worker has room for ${obstacle.missing} more (${obstacle.why})`;
+    case 'move':
+      return noRoomToMove(obstacle.missing, obstacle.why);
     default:
       return obstacle satisfies never;
   }
+}
+
+export function noRoomToMove(missing: number, why: string): string {
+  return `no worker has room for ${missing} that ${missing === 1 ? 'is' : 'are'} on workers that are drained (${why})`;
 }

@@ -4,13 +4,15 @@
  *   S1  until reconciliation closes nothing is scaled down, and a function with queued requests gets at most one new
  *       sandbox per coldStartPaceMs: creates that were in flight at the kill are in nobody's evidence;
  *   S2  a function whose starts fail is retried with growing pauses, and its reason says so;
- *   S3  a function with a hard limit has an owner before its first sandbox.
+ *   S3  a function with a hard limit has an owner before its first sandbox;
+ *   S4  what is on workers that are drained is wanted elsewhere, and goes as it becomes superfluous (draining.ts).
  */
 import { assert } from '../../lib/assert.ts';
 import type { FunctionUid, SandboxId } from '../../lib/ids.ts';
 import type { FunctionRecord } from '../model/function.ts';
+import { leavingOf, movesLeft, release, withoutMoves } from './draining.ts';
 import { ensureOwner, foreign, isForeign, isOrphaned, ownerOfNew } from './ownership.ts';
-import { whyOf } from './reason.ts';
+import { noRoomToMove, whyOf } from './reason.ts';
 import { FunctionNode, type LeaderState, type Placed, type WorkerNode } from './state.ts';
 import { withdraw } from './withdrawal.ts';
 
@@ -82,7 +84,9 @@ export function scaleOf(s: LeaderState, node: FunctionNode): { ready: number; st
 
 export function evaluate(s: LeaderState, node: FunctionNode): void {
   if (isOrphaned(s, node)) ensureOwner(s, node);
-  const scale = scaleOf(s, node);
+  const all = scaleOf(s, node);
+  const leaving = leavingOf(s, node);
+  const scale = leaving.length === 0 ? all : withoutMoves(node, all, leaving);
   const have = scale.ready + scale.starting;
   const decision = node.scaler.decide(s.nowMs, scale);
   let desired = Math.max(decision.desired, node.rolloutFloor);
@@ -99,12 +103,15 @@ export function evaluate(s: LeaderState, node: FunctionNode): void {
     s.functionEvent('scaled', node.record.spec.name, `${before} → ${desired}: ${whyOf(s, node)}`);
   }
   if (have >= node.rolloutFloor && scale.ready > 0) node.rolloutFloor = 0;
-  if (desired > have) grow(s, node, desired - have);
+  node.isDecided = s.closed;
+  if (leaving.length > 0 && s.closed) relocate(s, node, all.ready + all.starting, leaving);
+  else if (desired > have) grow(s, node, desired - have);
   else if (desired < have) shrink(s, node, have - desired);
   if (!s.roomless.has(node.record.uid)) node.noRoom = '';
   const isSettled =
     decision.settled &&
     node.rolloutFloor === 0 &&
+    leaving.length === 0 &&
     !isOrphaned(s, node) &&
     outdated(node).length === 0 &&
     foreign(s, node).length === 0;
@@ -130,17 +137,12 @@ function grow(s: LeaderState, node: FunctionNode, wanted: number): void {
     return;
   }
   for (let n = 0; n < count; n++) {
-    if (s.startsLeft === 0) {
-      s.deciding.add(node.record.uid);
-      return;
-    }
-    s.startsLeft--;
-    const why = start(s, node);
-    if (why === undefined) continue;
+    const placed = start(s, node);
+    if (placed === undefined) return;
+    if (typeof placed !== 'string') continue;
     const missing = count - n;
-    node.obstacle = { kind: 'room', missing, why };
-    s.roomless.add(node.record.uid);
-    sayNoRoom(s, node, `no worker has room for ${missing} more (${why})`);
+    node.obstacle = { kind: 'room', missing, why: placed };
+    sayNoRoom(s, node, `no worker has room for ${missing} more (${placed})`);
     return;
   }
   node.lastPacedMs = s.nowMs;
@@ -156,8 +158,51 @@ function sayNoRoom(s: LeaderState, node: FunctionNode, message: string): void {
   s.functionEvent('no-capacity', node.record.spec.name, message);
 }
 
-/** @returns why it is started nowhere, or undefined */
-function start(s: LeaderState, node: FunctionNode): string | undefined {
+/** S4. What nobody serves yet comes before what serves already. */
+function relocate(s: LeaderState, node: FunctionNode, total: number, leaving: readonly Placed[]): void {
+  const lacking = Math.max(0, node.desired - total);
+  const missing = node.desired - (total - leaving.length);
+  if (lacking > 0) grow(s, node, lacking);
+  if (missing < 0) shrink(s, node, -missing);
+  else if (node.obstacle === undefined) move(s, node, missing - lacking);
+  release(s, node, leaving);
+}
+
+/** Starts elsewhere what is there already, on workers that are drained. */
+function move(s: LeaderState, node: FunctionNode, wanted: number): void {
+  if (wanted === 0) return;
+  if (s.nowMs < node.backoffUntilMs || !ensureOwner(s, node)) {
+    node.obstacle = { kind: s.nowMs < node.backoffUntilMs ? 'backoff' : 'owner' };
+    return;
+  }
+  const count = Math.min(wanted, movesLeft(s));
+  for (let n = 0; n < count; n++) {
+    const placed = start(s, node);
+    if (placed === undefined) return;
+    if (typeof placed === 'string') {
+      const missing = wanted - n;
+      node.obstacle = { kind: 'move', missing, why: placed };
+      sayNoRoom(s, node, noRoomToMove(missing, placed));
+      return;
+    }
+    s.moves.add(placed);
+  }
+}
+
+/** @returns what is started, or in one line why it is started nowhere; undefined: no more before the next tick */
+function start(s: LeaderState, node: FunctionNode): Placed | string | undefined {
+  const { record } = node;
+  if (s.startsLeft === 0) {
+    s.deciding.add(record.uid);
+    return undefined;
+  }
+  s.startsLeft--;
+  const placed = commandStart(s, node);
+  if (typeof placed === 'string') s.roomless.add(record.uid);
+  return placed;
+}
+
+function commandStart(s: LeaderState, node: FunctionNode): Placed | string {
   const { record } = node;
   const { spec } = record;
   const worker = s.place(spec, node.turn);
@@ -192,7 +237,7 @@ function start(s: LeaderState, node: FunctionNode): string | undefined {
   };
   s.addCreated(placed, seq);
   s.sandboxEvent('placed', placed, `on ${worker.id}`);
-  return undefined;
+  return placed;
 }
 
 /** What has not started yet goes first, then from the worker that is fullest. */
@@ -204,7 +249,10 @@ function shrink(s: LeaderState, node: FunctionNode, surplus: number): void {
     placed.worker.allocated.sandboxes;
   const candidates = [...node.placed].filter(
     (placed) =>
-      placed.generation === generation && placed.state !== 'withdrawing' && placed.state !== 'draining',
+      placed.generation === generation &&
+      placed.state !== 'withdrawing' &&
+      placed.state !== 'draining' &&
+      !placed.worker.view.draining,
   );
   candidates.sort((a, b) => rank(b) - rank(a));
   const why = whyOf(s, node);

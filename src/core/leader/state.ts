@@ -70,6 +70,8 @@ export class WorkerNode implements Candidate {
   readonly unseen: Map<Placed, { readonly seq: number; version: number | undefined }> = new Map();
   /** Endpoints that a data plane found refusing: confirmed again by the next inventory, or gone. */
   readonly doubted: Set<SandboxId> = new Set();
+  /** The last that was said of its drain. */
+  drainTold: 'nothing' | 'draining' | 'drained' = 'nothing';
 
   constructor(id: WorkerId, nowMs: number) {
     this.id = id;
@@ -103,6 +105,8 @@ export class FunctionNode {
   /** A new generation begins with as many sandboxes as the old one had ready. */
   rolloutFloor = 0;
   desired = 0;
+  /** With all evidence in: reconciliation had closed. */
+  isDecided = false;
   /** The last one; undefined before the first. */
   decision: ScaleDecision | undefined = undefined;
   /** What keeps it from the desired scale, beside starts that are on their way. */
@@ -132,7 +136,9 @@ export class FunctionNode {
 
 export type Obstacle =
   | { readonly kind: 'backoff' | 'pace' | 'reconciling' | 'owner' }
-  | { readonly kind: 'room'; readonly missing: number; readonly why: string };
+  | { readonly kind: 'room'; readonly missing: number; readonly why: string }
+  /** It has its scale, and on workers that are drained. */
+  | { readonly kind: 'move'; readonly missing: number; readonly why: string };
 
 export class DataPlaneNode {
   readonly id: DataPlaneId;
@@ -179,6 +185,12 @@ export class LeaderState {
   readonly functions: Map<FunctionUid, FunctionNode> = new Map();
   readonly placed: Map<SandboxId, Placed> = new Map();
   readonly withdrawing: Set<Placed> = new Set();
+  /** Workers that say that they are to be emptied. */
+  readonly draining: Set<WorkerNode> = new Set();
+  /** Commanded in the place of sandboxes there. Those that have started are forgotten when the next is to begin. */
+  readonly moves: Set<Placed> = new Set();
+  /** Became ready with this input while some worker is drained: what they replace need not wait for the next tick. */
+  readonly arrived: Set<FunctionUid> = new Set();
   readonly trials: Map<SandboxId, Trial> = new Map();
   readonly waits: Map<number, { readonly specIndex: number; readonly deadlineMs: number }> = new Map();
   /** Functions whose scale may change without a new event: looked at every decideEveryMs. */
@@ -298,6 +310,7 @@ export class LeaderState {
     this.functions.get(placed.uid)?.placed.delete(placed);
     placed.worker.unseen.delete(placed);
     this.withdrawing.delete(placed);
+    this.moves.delete(placed);
     const { allocated } = placed.worker;
     allocated.cpuMillis -= placed.resources.cpuMillis;
     allocated.memoryMiB -= placed.resources.memoryMiB;

@@ -71,6 +71,7 @@ export interface WorkerRow {
   readonly id: WorkerId;
   readonly state: 'alive' | 'silent' | 'dead';
   readonly cordoned: boolean;
+  readonly draining: boolean;
   readonly driver: string;
   readonly isolation: string;
   readonly labels: readonly Label[];
@@ -115,6 +116,21 @@ export interface FunctionRow {
   readonly desired: number;
   readonly concurrency: number;
   readonly reason: string;
+}
+
+/** How far a worker is with being emptied. */
+export interface DrainRow {
+  readonly worker: WorkerId;
+  /** none: it is not drained. reconciling: this leader has not heard enough to tell. dead: what it ran is gone. */
+  readonly phase: 'none' | 'reconciling' | 'draining' | 'drained' | 'dead';
+  /** Sandboxes that are still there. */
+  readonly left: number;
+  /** Of these: what is being started in their place. */
+  readonly moving: number;
+  /** Of these: withdrawn, to stop with their last request. */
+  readonly finishing: number;
+  /** What is in the way of the others, a line each; the first limits.drainReasons. */
+  readonly waiting: readonly string[];
 }
 
 /** Times count from the beginning of the term, its no-op applied; undefined: not yet, or never. */

@@ -17,6 +17,7 @@ import { CommandSession } from '../fleet/command-session.ts';
 import { WorkerView, type SandboxChange } from '../fleet/worker-view.ts';
 import type { SandboxStatus } from '../model/sandbox.ts';
 import type { WorkerHeartbeat, WorkerReport } from '../model/worker-report.ts';
+import { noteDraining } from './draining.ts';
 import { startFailed } from './scaling.ts';
 import type { LeaderState, Placed, WorkerNode } from './state.ts';
 import { settleTrial } from './trials.ts';
@@ -53,6 +54,7 @@ export function onWorkerReport(s: LeaderState, id: WorkerId, report: WorkerRepor
   }
   forgetUnseen(s, node);
   if (result.needInventory) askInventory(s, node);
+  noteDraining(s, node);
 }
 
 function heard(s: LeaderState, node: WorkerNode): void {
@@ -205,6 +207,7 @@ function adoptStatus(s: LeaderState, node: WorkerNode, placed: Placed, status: S
       }
       fn.startFailures = 0;
       s.writer.put(s.endpointOf(placed));
+      if (s.draining.size > 0) s.arrived.add(placed.uid);
       return;
     }
     case 'gone':
@@ -336,5 +339,6 @@ function bury(s: LeaderState, node: WorkerNode, why: string): void {
   node.view = new WorkerView(node.id);
   s.claims.update(node);
   s.holders.update(node);
+  noteDraining(s, node);
   s.nextDecideMs = s.nowMs;
 }

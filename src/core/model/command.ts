@@ -20,6 +20,13 @@ export interface CreateSandbox {
   readonly artifactSources: readonly string[];
 }
 
+/** What a worker is told to remember: that nothing is placed on it. */
+export interface Cordon {
+  readonly on: boolean;
+  /** What it runs is to be moved away too; only while it is on. */
+  readonly drain: boolean;
+}
+
 export type WorkerCommand =
   | CreateSandbox
   /** The trial became the first sandbox of this generation. */
@@ -34,7 +41,7 @@ export type WorkerCommand =
   /** Stop accepting, finish what runs, then exit; killed after `graceMs`. */
   | { readonly kind: 'drain'; readonly sandbox: SandboxId; readonly graceMs: number }
   | { readonly kind: 'kill'; readonly sandbox: SandboxId }
-  | { readonly kind: 'cordon'; readonly on: boolean }
+  | ({ readonly kind: 'cordon' } & Cordon)
   /** Artifacts that no function names any more. */
   | { readonly kind: 'forget-artifacts'; readonly digests: readonly Digest[] };
 

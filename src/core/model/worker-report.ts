@@ -24,6 +24,8 @@ export interface WorkerHeartbeat {
   readonly natsServer: string;
   readonly capacity: WorkerCapacity;
   readonly cordoned: boolean;
+  /** Cordoned, and what it runs is to be moved away. */
+  readonly draining: boolean;
   readonly driver: string;
   /** What isolates a sandbox from its host, for people: "bubblewrap", "none; programs use the host's network". */
   readonly isolation: string;

@@ -18,13 +18,19 @@ export interface WorkerCoreOptions {
   /** From the worker's own file. */
   readonly fence: Fence;
   readonly cordoned: boolean;
+  readonly draining: boolean;
   /** Held unpacked from earlier lives, those used last at the end. */
   readonly artifacts: readonly Digest[];
 }
 
 export type WorkerEffect =
   /** Durable before any later effect. */
-  | { readonly kind: 'persist'; readonly fence: Fence; readonly cordoned: boolean }
+  | {
+      readonly kind: 'persist';
+      readonly fence: Fence;
+      readonly cordoned: boolean;
+      readonly draining: boolean;
+    }
   /** To whoever leads `term`; after a delay when an inventory is spread. */
   | {
       readonly kind: 'report';

@@ -29,6 +29,7 @@ export class WorkerCore {
   #effects: WorkerEffect[] = [];
   #fence: Fence;
   #cordoned: boolean;
+  #draining: boolean;
   #lastCommand = 0;
   #version = 0;
   #sentVersion = 0;
@@ -44,6 +45,7 @@ export class WorkerCore {
     this.#split = split;
     this.#fence = options.fence;
     this.#cordoned = options.cordoned;
+    this.#draining = options.draining;
     this.#artifacts = new HeldArtifacts(options.artifacts);
     // Something to know already: who hears a heartbeat and no hello asks for it.
     if (options.artifacts.length > 0) this.#version = 1;
@@ -55,6 +57,10 @@ export class WorkerCore {
 
   get isCordoned(): boolean {
     return this.#cordoned;
+  }
+
+  get isDraining(): boolean {
+    return this.#draining;
   }
 
   get sandboxes(): ReadonlyMap<SandboxId, SandboxStatus> {
@@ -175,7 +181,12 @@ export class WorkerCore {
   #raise(fence: Fence): void {
     this.#fence = fence;
     this.#lastCommand = 0;
-    this.#effects.push({ kind: 'persist', fence, cordoned: this.#cordoned });
+    this.#persist();
+  }
+
+  #persist(): void {
+    const [fence, cordoned, draining] = [this.#fence, this.#cordoned, this.#draining];
+    this.#effects.push({ kind: 'persist', fence, cordoned, draining });
   }
 
   #apply(command: WorkerCommand, nowMs: number): void {
@@ -195,8 +206,8 @@ export class WorkerCore {
         return this.#end(command.sandbox, 'kill', 0);
       case 'cordon':
         this.#cordoned = command.on;
-        this.#effects.push({ kind: 'persist', fence: this.#fence, cordoned: command.on });
-        return;
+        this.#draining = command.on && command.drain;
+        return this.#persist();
       case 'forget-artifacts':
         for (const digest of command.digests) if (this.#artifacts.drop(digest)) this.#artifactsChanged();
         this.#effects.push({ kind: 'forget-artifacts', digests: command.digests });
@@ -302,6 +313,7 @@ export class WorkerCore {
       natsServer: this.#natsServer,
       capacity,
       cordoned: this.#cordoned,
+      draining: this.#draining,
       driver,
       isolation,
       labels,

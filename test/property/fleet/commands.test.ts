@@ -98,6 +98,7 @@ class World {
         trialLifetimeMs: 10_000,
         fence: this.stored,
         cordoned: false,
+        draining: false,
         labels: [],
         artifacts: [],
       },

@@ -2,6 +2,7 @@
  * The model cluster: production cores under virtual time, without promises, bytes or sockets, so that a history is cheap to run
  * and a counterexample shrinks to a few lines.
  */
+import type { Cordon } from '../../../src/core/model/command.ts';
 import type { SandboxStatus } from '../../../src/core/model/sandbox.ts';
 import {
   dataPlaneId,
@@ -321,9 +322,9 @@ export class Cluster implements World {
   }
 
   /** The first worker is left, so that there is always somewhere to go. */
-  cordon(worker: WorkerId, on: boolean): void {
+  cordon(worker: WorkerId, cordon: Cordon): void {
     if (worker !== this.workerIds[0])
-      this.leader?.act((brain, nowMs) => void brain.cordon(worker, on, nowMs));
+      this.leader?.act((brain, nowMs) => void brain.cordon(worker, cordon, nowMs));
   }
 
   /** Undefined: the data plane is down. */

@@ -98,6 +98,7 @@ const anyStep: fc.Arbitrary<Step> = weighted([
   [1, blackout],
   [1, of('cordon', { who: index })],
   [1, of('uncordon', { who: index })],
+  [2, of('drain', { who: index })],
   [2, of('cut', { who: index, directions })],
   [2, of('heal', { who: index })],
   [2, of('part', { ...pair, bothWays: fc.boolean() })],
@@ -125,6 +126,20 @@ const controlPlaneStep: fc.Arbitrary<Step> = weighted([
   [1, wake],
   // No weather in which three heartbeats in a row may be lost: that is silence, and an end of its own.
   [2, weather(['clear', 'slow', 'repeating'])],
+]);
+
+/** Workers are emptied and taken back, whoever leads: nothing that serves has a reason to fail. */
+const maintenanceStep: fc.Arbitrary<Step> = weighted([
+  [6, wait],
+  [4, scaleDown],
+  [6, call],
+  [6, of('drain', { who: index })],
+  [3, of('uncordon', { who: index })],
+  [1, of('cordon', { who: index })],
+  [3, failOver],
+  [1, restartAll],
+  [2, of('start replica', { who: index })],
+  [1, weather(['clear', 'slow', 'repeating'])],
 ]);
 
 /** Data planes come and go, and are parted from one another, while functions with a hard limit are called. */
@@ -186,6 +201,7 @@ const history = (steps: fc.Arbitrary<Step[]>, minDataPlanes = 1): fc.Arbitrary<H
 export const anyHistory: fc.Arbitrary<History> = history(beginning(some, many(anyStep, 5, 40)));
 export const longHistory: fc.Arbitrary<History> = history(beginning(some, long));
 export const controlPlaneHistory: fc.Arbitrary<History> = history(many(controlPlaneStep, 3, 25));
+export const maintenanceHistory: fc.Arbitrary<History> = history(many(maintenanceStep, 3, 25));
 export const ownershipHistory: fc.Arbitrary<History> = history(
   beginning(someHard, many(ownershipStep, 10, 40)),
   2,

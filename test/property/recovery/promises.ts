@@ -132,10 +132,27 @@ export class Promises implements Witness {
     if (leader !== this.#world.leader) return;
     for (const change of batch.changes) {
       if (change.kind !== 'withdraw' || !this.#isWanted(change.sandbox)) continue;
-      if (this.#isHardLimited(change.sandbox) || leader.brain.isReconciled) continue;
-      if (!this.#isDeadTo(leader, change.sandbox))
-        this.broken(`R2: term ${leader.fence.term} withdraws ${change.sandbox} before it has reconciled`);
+      if (this.#isHardLimited(change.sandbox) || this.#isDeadTo(leader, change.sandbox)) continue;
+      if (leader.brain.isReconciled) this.#isReplaced(leader, change.sandbox);
+      else this.broken(`R2: term ${leader.fence.term} withdraws ${change.sandbox} before it has reconciled`);
     }
+  }
+
+  /** Where its worker is drained it goes only once as many as its function must have are ready without it. */
+  #isReplaced(leader: LeaderMember, sandbox: SandboxId): void {
+    const status = this.#world.status(sandbox);
+    const worker = this.#world.workerOf(sandbox)?.id;
+    if (status === undefined || leader.brain.workers().find(({ id }) => id === worker)?.draining !== true)
+      return;
+    const { uid, generation } = status;
+    const min = this.#world.registry.byUid(uid)?.spec.scaling.min ?? 0;
+    const ready = leader.brain
+      .sandboxes()
+      .filter((row) => row.uid === uid && row.generation === generation && row.state === 'ready').length;
+    if (ready < min)
+      this.broken(
+        `${sandbox} leaves ${worker}, which is drained, and ${ready} of ${min} are ready without it`,
+      );
   }
 
   /** An endpoint leaves a table by its leader's word about it, not because the leader has not heard of it. */

@@ -6,7 +6,14 @@
 import { describe, expect, test } from 'vitest';
 import { Cluster } from './cluster.ts';
 import { FUNCTIONS } from './functions.ts';
-import { anyHistory, controlPlaneHistory, ownershipHistory } from './histories.ts';
+import type { SandboxId } from '../../../src/lib/ids.ts';
+import {
+  anyHistory,
+  controlPlaneHistory,
+  maintenanceHistory,
+  ownershipHistory,
+  type History,
+} from './histories.ts';
 import { whatIsWrong } from './rest.ts';
 import { assertHistories, runToRest } from './run.ts';
 import { take } from './steps.ts';
@@ -19,16 +26,13 @@ describe('a leader that knows nothing', () => {
   test('ends nothing, fails nothing and starts no second fleet while only the control plane suffers', () => {
     assertHistories(
       controlPlaneHistory,
-      ({ random, of, steps }) => {
-        const cluster = new Cluster(random, of);
-        for (const name of FUNCTIONS)
-          cluster.register(name, { min: 2, hardLimit: 0, target: 100 }, { trial: false, insists: true });
-        cluster.run(5_000);
-        const fleet = cluster.liveWorkers().flatMap(({ core }) => [...core.sandboxes.keys()]);
+      (history) => {
+        const cluster = serving(history);
+        const fleet = sandboxes(cluster);
         expect(fleet).toHaveLength(2 * FUNCTIONS.length);
-        for (const step of steps) take(cluster, step);
+        for (const step of history.steps) take(cluster, step);
         expect(whatIsWrong(cluster)).toBeUndefined();
-        expect(cluster.liveWorkers().flatMap(({ core }) => [...core.sandboxes.keys()])).toEqual(fleet);
+        expect(sandboxes(cluster)).toEqual(fleet);
         expect(cluster.requests.filter(({ outcome }) => outcome !== 'ok')).toEqual([]);
         expect(cluster.promises.started.size).toBe(fleet.length);
       },
@@ -36,7 +40,36 @@ describe('a leader that knows nothing', () => {
     );
   });
 
+  test('fails nothing while workers are drained, and at last has moved all that is wanted', () => {
+    let moved = 0;
+    assertHistories(
+      maintenanceHistory,
+      (history) => {
+        const cluster = serving(history);
+        for (const step of history.steps) take(cluster, step);
+        expect(whatIsWrong(cluster)).toBeUndefined();
+        expect(cluster.requests.filter(({ outcome }) => outcome !== 'ok')).toEqual([]);
+        moved += cluster.promises.started.size - sandboxes(cluster).length;
+      },
+      { seed: 4, runs: 70 },
+    );
+    expect(moved).toBeGreaterThan(50);
+  });
+
   test('never lets two data planes use a hard limit at once', () => {
     assertHistories(ownershipHistory, (history) => void runToRest(history), { seed: 3, runs: 60 });
   });
 });
+
+/** Each function from two sandboxes, with room for every request. */
+function serving({ random, of }: History): Cluster {
+  const cluster = new Cluster(random, of);
+  for (const name of FUNCTIONS)
+    cluster.register(name, { min: 2, hardLimit: 0, target: 100 }, { trial: false, insists: true });
+  cluster.run(5_000);
+  return cluster;
+}
+
+function sandboxes(cluster: Cluster): SandboxId[] {
+  return cluster.liveWorkers().flatMap(({ core }) => [...core.sandboxes.keys()]);
+}

@@ -94,6 +94,7 @@ function unsettled(cluster: Cluster): string | undefined {
   return (
     isRegistered(cluster) ??
     isScaled(truthOf(cluster), registry.list()) ??
+    isDrained(cluster) ??
     isSeenByLeader(cluster) ??
     isSeenByDataPlanes(cluster)
   );
@@ -127,6 +128,14 @@ function isScaled(truth: readonly SandboxStatus[], functions: readonly FunctionR
     if (ready.length !== spec.scaling.min)
       return `R6: ${spec.name} has ${ready.length} sandboxes of generation ${generation} and should have ${spec.scaling.min}`;
   }
+  return undefined;
+}
+
+/** There is room: the first worker is never cordoned. */
+function isDrained(cluster: Cluster): string | undefined {
+  for (const { id, core } of cluster.liveWorkers())
+    if (core.isDraining && core.sandboxes.size > 0)
+      return `R6: ${id} is drained and has ${names([...core.sandboxes.keys()])}`;
   return undefined;
 }
 

@@ -24,7 +24,7 @@ export type Step =
   | { readonly do: 'all replicas restart'; readonly ms: number }
   | { readonly do: 'wake the old leaders' }
   | { readonly do: 'the leader loses its bus' | 'everyone loses the bus'; readonly ms: number }
-  | { readonly do: 'cordon' | 'uncordon'; readonly who: number }
+  | { readonly do: 'cordon' | 'uncordon' | 'drain'; readonly who: number }
   | { readonly do: 'cut'; readonly who: number; readonly directions: readonly Direction[] }
   | { readonly do: 'heal'; readonly who: number }
   | { readonly do: 'part'; readonly from: number; readonly to: number; readonly bothWays: boolean }
@@ -104,6 +104,7 @@ export function tell(step: Step, cluster: Cluster): string {
       return `${step.do} ${replicaOf(cluster, step.who)}`;
     case 'cordon':
     case 'uncordon':
+    case 'drain':
     case 'kill worker':
     case 'start worker':
     case 'restart worker':
@@ -165,7 +166,10 @@ export function take(cluster: Cluster, step: Step): void {
       return cluster.blackOut(step.ms);
     case 'cordon':
     case 'uncordon':
-      return cluster.cordon(workerOf(cluster, step.who), step.do === 'cordon');
+    case 'drain': {
+      const cordon = { on: step.do !== 'uncordon', drain: step.do === 'drain' };
+      return cluster.cordon(workerOf(cluster, step.who), cordon);
+    }
     case 'cut':
       return network.cut(memberOf(cluster, step.who), step.directions);
     case 'heal':

@@ -16,10 +16,16 @@ export const TRIAL_LIFETIME_MS = 4_000;
 export interface WorkerFile {
   fence: Fence;
   cordoned: boolean;
+  draining: boolean;
   incarnationMs: number;
 }
 
-export const newWorkerFile = (): WorkerFile => ({ fence: NO_FENCE, cordoned: false, incarnationMs: 0 });
+export const newWorkerFile = (): WorkerFile => ({
+  fence: NO_FENCE,
+  cordoned: false,
+  draining: false,
+  incarnationMs: 0,
+});
 
 export class WorkerProcess implements WorkerMember {
   readonly id: WorkerId;
@@ -51,6 +57,7 @@ export class WorkerProcess implements WorkerMember {
         trialLifetimeMs: TRIAL_LIFETIME_MS,
         fence: file.fence,
         cordoned: file.cordoned,
+        draining: file.draining,
         artifacts: [],
       },
       // Small parts, so that lists are cut.
@@ -115,6 +122,7 @@ export class WorkerProcess implements WorkerMember {
       case 'persist':
         this.#file.fence = effect.fence;
         this.#file.cordoned = effect.cordoned;
+        this.#file.draining = effect.draining;
         return;
       case 'report': {
         const { report, term } = effect;

@@ -18,6 +18,7 @@ const state = (term: number): WorkerState => ({
   fence: { epoch: 1, term },
   incarnationMs: 1_000 + term,
   cordoned: false,
+  draining: false,
 });
 
 it('each finds its own again', async () => {

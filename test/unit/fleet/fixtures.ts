@@ -40,6 +40,7 @@ export function heartbeat(
     natsServer: 'nats-1',
     capacity: { cpuMillis: 4_000, memoryMiB: 8_192, sandboxes: 100 },
     cordoned: false,
+    draining: false,
     driver: 'simulated',
     isolation: 'none',
     labels: [],

@@ -25,9 +25,12 @@ describe('a heartbeat', () => {
   });
 
   it('says how the worker is', () => {
-    view.merge(heartbeat(0, 0, [], { cordoned: true, driver: 'process', natsServer: 'nats-2' }));
+    view.merge(
+      heartbeat(0, 0, [], { cordoned: true, draining: true, driver: 'process', natsServer: 'nats-2' }),
+    );
     expect(view).toMatchObject({
       cordoned: true,
+      draining: true,
       driver: 'process',
       natsServer: 'nats-2',
       capacity: { cpuMillis: 4_000 },

@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { workerId } from '../../../src/lib/ids.ts';
 import { Stage } from './stage.ts';
 
 const SSD = { name: 'disk', value: 'ssd' };
@@ -68,7 +67,7 @@ describe('a leader places', () => {
     stage.worker('w1');
     stage.worker('w2', { capacity: { memoryMiB: 256 } });
     stage.worker('w3', { capacity: { memoryMiB: 100 } });
-    stage.leader.cordon(workerId('w1'), true, stage.nowMs);
+    stage.cordon('w1', true);
     stage.run(100);
     stage.put('hello', 4);
     stage.run(1_000);
@@ -78,7 +77,7 @@ describe('a leader places', () => {
     expect(stage.events).toContainEqual(
       expect.objectContaining({ event: 'no-capacity', subject: 'hello', message: why }),
     );
-    stage.leader.cordon(workerId('w1'), false, stage.nowMs);
+    stage.cordon('w1', false);
     stage.run(1_000);
     expect(stage.spread()).toEqual({ w1: 2, w2: 2, w3: 0 });
   });

@@ -21,8 +21,8 @@ const TICK_MS = 25;
 
 interface StagedWorker {
   readonly core: WorkerCore;
-  /** Starts end in readiness at once, or stay as they are. */
-  starts: boolean;
+  /** Starts end in readiness at once, stay as they are, or fail. */
+  starts: 'at once' | 'never' | 'in vain';
 }
 
 export class Stage {
@@ -43,6 +43,8 @@ export class Stage {
   readonly inFlight: Map<SandboxId, number> = new Map();
   /** Every command that a worker was sent, in order. */
   readonly commands: string[] = [];
+  /** What each batch of the endpoint stream did. */
+  readonly batches: string[][] = [];
   readonly #options: Partial<LeaderOptions>;
 
   constructor(options: Partial<LeaderOptions> = {}) {
@@ -100,18 +102,37 @@ export class Stage {
         driver: 'staged',
         isolation: '',
         labels: more.labels ?? [],
-        heartbeatMs: 1_000,
+        // Well within the suspicion.
+        heartbeatMs: SUSPICION_MS / 2,
         trialLifetimeMs: 60_000,
         fence: { epoch: 0, term: 0 },
         cordoned: false,
+        draining: false,
         artifacts: more.artifacts ?? [],
       },
       (statuses) => [statuses],
     );
-    const staged = { core, starts: true };
+    const staged: StagedWorker = { core, starts: 'at once' };
     this.workers.set(workerId(name), staged);
     this.#announce();
     return staged;
+  }
+
+  /** What was to start there has started, and what comes does at once. */
+  catchUp(staged: StagedWorker): void {
+    staged.starts = 'at once';
+    for (const { id, state } of [...staged.core.sandboxes.values()])
+      if (state === 'starting') becomeReady(staged.core, id);
+    this.run(TICK_MS);
+  }
+
+  cordon(name: string, on: boolean, drain = false): void {
+    this.leader.cordon(workerId(name), { on, drain }, this.nowMs);
+    this.#settle();
+  }
+
+  drain(name: string): void {
+    this.cordon(name, true, true);
   }
 
   put(name: string, scale: number, more: Partial<FunctionSpec> = {}): FunctionRecord {
@@ -181,6 +202,7 @@ export class Stage {
         this.workers.get(effect.worker)?.core.onCommand(effect.envelope, this.nowMs);
       } else if (effect.kind === 'notice') this.workers.get(effect.worker)?.core.onNotice(effect.notice, 0);
       else if (effect.kind === 'event') this.events.push(effect);
+      else if (effect.kind === 'endpoints') this.batches.push(effect.batch.changes.map(({ kind }) => kind));
     }
     return some;
   }
@@ -191,12 +213,8 @@ export class Stage {
         if (effect.term === this.#term) this.leader.workerReport(id, effect.report, this.nowMs);
         return;
       case 'start':
-        if (starts)
-          core.onStarted(effect.create.sandbox, {
-            address: `unix:/${effect.create.sandbox}`,
-            pid: 1,
-            stages: [],
-          });
+        if (starts === 'at once') becomeReady(core, effect.create.sandbox);
+        else if (starts === 'in vain') core.onGone(effect.create.sandbox, 'boom', '');
         return;
       case 'drain':
       case 'kill':
@@ -244,4 +262,8 @@ export class Stage {
   reason(): string {
     return this.leader.functions()[0]?.reason ?? '';
   }
+}
+
+function becomeReady(core: WorkerCore, sandbox: SandboxId): void {
+  core.onStarted(sandbox, { address: `unix:/${sandbox}`, pid: 1, stages: [] });
 }

@@ -250,7 +250,7 @@ const command: Arbitrary<WorkerCommand> = fc.oneof(
   }),
   fc.record({ kind: fc.constant('drain' as const), sandbox, graceMs: uint32 }),
   fc.record({ kind: fc.constant('kill' as const), sandbox }),
-  fc.record({ kind: fc.constant('cordon' as const), on: bool }),
+  fc.record({ kind: fc.constant('cordon' as const), on: bool, drain: bool }),
   fc.record({ kind: fc.constant('forget-artifacts' as const), digests: few(anyDigest) }),
 );
 export const commandEnvelope: Arbitrary<CommandEnvelope> = fc.record({
@@ -275,6 +275,7 @@ const heartbeat: Arbitrary<WorkerHeartbeat> = fc.record({
   natsServer: text,
   capacity: fc.record({ cpuMillis: uint32, memoryMiB: uint32, sandboxes: uint32 }),
   cordoned: bool,
+  draining: bool,
   driver: text,
   isolation: text,
   labels: few(fc.record({ name: text, value: text })),

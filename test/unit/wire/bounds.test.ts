@@ -102,6 +102,7 @@ describe('statuses', () => {
         natsServer: '',
         capacity: { cpuMillis: 1, memoryMiB: 1, sandboxes: 1 },
         cordoned: false,
+        draining: false,
         driver: '',
         isolation: '',
         labels: [],

@@ -1,6 +1,6 @@
 /** What a worker remembers is there when it was told so, whatever moment takes its power; and nothing else is ever believed. */
 import { expect, it } from 'vitest';
-import { workerStateFile } from '../../../src/adapters/worker-state/worker-state.ts';
+import { workerStateFile, workerStateSchema } from '../../../src/adapters/worker-state/worker-state.ts';
 import { prng } from '../../../src/lib/prng.ts';
 import type { Files } from '../../../src/ports/files.ts';
 import type { WorkerState } from '../../../src/ports/worker-state.ts';
@@ -13,6 +13,7 @@ const state = (term: number, cordoned = false): WorkerState => ({
   fence: { epoch: 1, term },
   incarnationMs: 1_000 + term,
   cordoned,
+  draining: cordoned,
 });
 
 class Machine {
@@ -79,6 +80,11 @@ it('has the last state that was saved, or the one that was on its way, whenever 
     }
   // Before and after the sync of each slot.
   expect(crashes).toBe(40 * 4);
+});
+
+it('knows nothing of a drain that an earlier version could not save', () => {
+  const { draining: _, ...earlier } = state(3, true);
+  expect(workerStateSchema.parse(earlier)).toEqual({ ...state(3, true), draining: false });
 });
 
 it('survives any one damaged byte, and says so where both slots are', async () => {

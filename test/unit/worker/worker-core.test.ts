@@ -19,6 +19,7 @@ function worker(artifacts: readonly Digest[]): { core: WorkerCore; reports: () =
       trialLifetimeMs: 1_000,
       fence: FENCE,
       cordoned: false,
+      draining: false,
       artifacts,
     },
     (statuses) => [statuses],
@@ -63,5 +64,25 @@ describe('a worker reports its artifacts', () => {
       0,
     );
     expect(reports()).toMatchObject([{ kind: 'inventory', version: 1, artifacts: [a] }]);
+  });
+});
+
+describe('a worker that is told to take nothing new', () => {
+  it.each([
+    ['remembers it before it says so', { on: true, drain: false }, { cordoned: true, draining: false }],
+    ['and that it is to be emptied', { on: true, drain: true }, { cordoned: true, draining: true }],
+    ['until it is told otherwise', { on: false, drain: true }, { cordoned: false, draining: false }],
+  ])('%s', (_, told, remembered) => {
+    const { core } = worker([]);
+    core.onBeacon(FENCE, 0);
+    core.takeEffects();
+    const command = { kind: 'cordon', ...told } as const;
+    core.onCommand({ fence: FENCE, incarnation: INCARNATION, seq: 1, command }, 10);
+    core.tick(10);
+    expect(core.takeEffects()).toMatchObject([
+      { kind: 'persist', fence: FENCE, ...remembered },
+      { kind: 'report', report: { kind: 'heartbeat', lastCommand: 1, ...remembered } },
+    ]);
+    expect([core.isCordoned, core.isDraining]).toEqual([remembered.cordoned, remembered.draining]);
   });
 });

@@ -78,6 +78,8 @@ export interface KillSandbox {
 
 export interface Cordon {
   readonly on: boolean;
+  /** What it runs is to be moved away; only while it is on. */
+  readonly drain: boolean;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -145,6 +147,7 @@ export interface WorkerHeartbeat {
   /** Unpacked artifacts that came and went since since_version; SHA-256, 32 bytes each. */
   readonly artifactsAdded: readonly Uint8Array[];
   readonly artifactsRemoved: readonly Uint8Array[];
+  readonly draining: boolean;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -765,13 +768,16 @@ export const KillSandbox: MessageFns<KillSandbox> = {
 };
 
 function createBaseCordon(): Cordon {
-  return { on: false, _unknownFields: {} };
+  return { on: false, drain: false, _unknownFields: {} };
 }
 
 export const Cordon: MessageFns<Cordon> = {
   encode(message: Cordon, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.on !== false) {
       writer.uint32(8).bool(message.on);
+    }
+    if (message.drain !== false) {
+      writer.uint32(16).bool(message.drain);
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -803,6 +809,14 @@ export const Cordon: MessageFns<Cordon> = {
             }
 
             message.on = reader.bool();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.drain = reader.bool();
             continue;
           }
         }
@@ -1362,6 +1376,7 @@ function createBaseWorkerHeartbeat(): WorkerHeartbeat {
     labels: [],
     artifactsAdded: [],
     artifactsRemoved: [],
+    draining: false,
     _unknownFields: {},
   };
 }
@@ -1412,6 +1427,9 @@ export const WorkerHeartbeat: MessageFns<WorkerHeartbeat> = {
     }
     for (const v of message.artifactsRemoved) {
       writer.uint32(122).bytes(v!);
+    }
+    if (message.draining !== false) {
+      writer.uint32(128).bool(message.draining);
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -1555,6 +1573,14 @@ export const WorkerHeartbeat: MessageFns<WorkerHeartbeat> = {
             }
 
             message.artifactsRemoved.push(reader.bytes());
+            continue;
+          }
+          case 16: {
+            if (tag !== 128) {
+              break;
+            }
+
+            message.draining = reader.bool();
             continue;
           }
         }

@@ -244,6 +244,7 @@ export interface Worker {
   readonly labels: { [key: string]: string };
   /** Held unpacked, as far as it reports them. */
   readonly artifacts: number;
+  readonly draining: boolean;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -344,6 +345,29 @@ export interface SetCordonRequest {
 export interface SetCordonReply {
   readonly worker: string;
   readonly cordoned: boolean;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
+}
+
+export interface DrainWorkerRequest {
+  readonly worker: string;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
+}
+
+export interface GetDrainRequest {
+  readonly worker: string;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
+}
+
+export interface Drain {
+  readonly worker: string;
+  /** draining, drained, none (it is not being drained), reconciling (the leader has not heard enough to tell), dead */
+  readonly phase: string;
+  /** Sandboxes that are still there. Of these: those in whose place others are being started, and those that finish their requests. */
+  readonly left: number;
+  readonly moving: number;
+  readonly finishing: number;
+  /** What is in the way of the others, a line each; at most eight. */
+  readonly waiting: readonly string[];
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -2584,6 +2608,7 @@ function createBaseWorker(): Worker {
     heardMsAgo: 0,
     labels: {},
     artifacts: 0,
+    draining: false,
     _unknownFields: {},
   };
 }
@@ -2631,6 +2656,9 @@ export const Worker: MessageFns<Worker> = {
     });
     if (message.artifacts !== 0) {
       writer.uint32(112).uint32(message.artifacts);
+    }
+    if (message.draining !== false) {
+      writer.uint32(120).bool(message.draining);
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -2769,6 +2797,14 @@ export const Worker: MessageFns<Worker> = {
             }
 
             message.artifacts = reader.uint32();
+            continue;
+          }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.draining = reader.bool();
             continue;
           }
         }
@@ -3917,6 +3953,247 @@ export const SetCordonReply: MessageFns<SetCordonReply> = {
   },
 };
 
+function createBaseDrainWorkerRequest(): DrainWorkerRequest {
+  return { worker: "", _unknownFields: {} };
+}
+
+export const DrainWorkerRequest: MessageFns<DrainWorkerRequest> = {
+  encode(message: DrainWorkerRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.worker !== "") {
+      writer.uint32(10).string(message.worker);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DrainWorkerRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDrainWorkerRequest() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.worker = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        const buf = reader.skip(tag & 7);
+
+        const list = message._unknownFields![tag];
+
+        if (list === undefined) {
+          message._unknownFields![tag] = [buf];
+        } else {
+          list.push(buf);
+        }
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseGetDrainRequest(): GetDrainRequest {
+  return { worker: "", _unknownFields: {} };
+}
+
+export const GetDrainRequest: MessageFns<GetDrainRequest> = {
+  encode(message: GetDrainRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.worker !== "") {
+      writer.uint32(10).string(message.worker);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetDrainRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetDrainRequest() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.worker = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        const buf = reader.skip(tag & 7);
+
+        const list = message._unknownFields![tag];
+
+        if (list === undefined) {
+          message._unknownFields![tag] = [buf];
+        } else {
+          list.push(buf);
+        }
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseDrain(): Drain {
+  return { worker: "", phase: "", left: 0, moving: 0, finishing: 0, waiting: [], _unknownFields: {} };
+}
+
+export const Drain: MessageFns<Drain> = {
+  encode(message: Drain, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.worker !== "") {
+      writer.uint32(10).string(message.worker);
+    }
+    if (message.phase !== "") {
+      writer.uint32(18).string(message.phase);
+    }
+    if (message.left !== 0) {
+      writer.uint32(24).uint32(message.left);
+    }
+    if (message.moving !== 0) {
+      writer.uint32(32).uint32(message.moving);
+    }
+    if (message.finishing !== 0) {
+      writer.uint32(40).uint32(message.finishing);
+    }
+    for (const v of message.waiting) {
+      writer.uint32(50).string(v!);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Drain {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDrain() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.worker = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.phase = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.left = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.moving = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.finishing = reader.uint32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.waiting.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        const buf = reader.skip(tag & 7);
+
+        const list = message._unknownFields![tag];
+
+        if (list === undefined) {
+          message._unknownFields![tag] = [buf];
+        } else {
+          list.push(buf);
+        }
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseTransferLeadershipRequest(): TransferLeadershipRequest {
   return { to: "", _unknownFields: {} };
 }
@@ -4663,6 +4940,28 @@ export const BatonService = {
     responseSerialize: (value: SetCordonReply): Buffer => Buffer.from(SetCordonReply.encode(value).finish()),
     responseDeserialize: (value: Buffer): SetCordonReply => SetCordonReply.decode(value),
   },
+  /**
+   * Cordons a worker and moves its sandboxes away, each once another one serves in its place. Remembered by the worker: it goes on
+   * until it is cordoned or uncordoned, whoever leads. Answered once the worker has it on its disk; GetDrain tells how far it is.
+   */
+  drainWorker: {
+    path: "/baton.api.v1.Baton/DrainWorker" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: DrainWorkerRequest): Buffer => Buffer.from(DrainWorkerRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DrainWorkerRequest => DrainWorkerRequest.decode(value),
+    responseSerialize: (value: Drain): Buffer => Buffer.from(Drain.encode(value).finish()),
+    responseDeserialize: (value: Buffer): Drain => Drain.decode(value),
+  },
+  getDrain: {
+    path: "/baton.api.v1.Baton/GetDrain" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetDrainRequest): Buffer => Buffer.from(GetDrainRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetDrainRequest => GetDrainRequest.decode(value),
+    responseSerialize: (value: Drain): Buffer => Buffer.from(Drain.encode(value).finish()),
+    responseDeserialize: (value: Buffer): Drain => Drain.decode(value),
+  },
   transferLeadership: {
     path: "/baton.api.v1.Baton/TransferLeadership" as const,
     requestStream: false as const,
@@ -4721,6 +5020,12 @@ export interface BatonServer extends UntypedServiceImplementation {
   /** What the leader did and why, oldest first, bounded. */
   listEvents: handleUnaryCall<ListEventsRequest, ListEventsReply>;
   setCordon: handleUnaryCall<SetCordonRequest, SetCordonReply>;
+  /**
+   * Cordons a worker and moves its sandboxes away, each once another one serves in its place. Remembered by the worker: it goes on
+   * until it is cordoned or uncordoned, whoever leads. Answered once the worker has it on its disk; GetDrain tells how far it is.
+   */
+  drainWorker: handleUnaryCall<DrainWorkerRequest, Drain>;
+  getDrain: handleUnaryCall<GetDrainRequest, Drain>;
   transferLeadership: handleUnaryCall<TransferLeadershipRequest, TransferLeadershipReply>;
   /** Lines after a cursor; ask again with the cursors of the answer to follow. */
   getLogs: handleUnaryCall<GetLogsRequest, GetLogsReply>;
@@ -4898,6 +5203,37 @@ export interface BatonClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: SetCordonReply) => void,
+  ): ClientUnaryCall;
+  /**
+   * Cordons a worker and moves its sandboxes away, each once another one serves in its place. Remembered by the worker: it goes on
+   * until it is cordoned or uncordoned, whoever leads. Answered once the worker has it on its disk; GetDrain tells how far it is.
+   */
+  drainWorker(
+    request: DrainWorkerRequest,
+    callback: (error: ServiceError | null, response: Drain) => void,
+  ): ClientUnaryCall;
+  drainWorker(
+    request: DrainWorkerRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: Drain) => void,
+  ): ClientUnaryCall;
+  drainWorker(
+    request: DrainWorkerRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: Drain) => void,
+  ): ClientUnaryCall;
+  getDrain(request: GetDrainRequest, callback: (error: ServiceError | null, response: Drain) => void): ClientUnaryCall;
+  getDrain(
+    request: GetDrainRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: Drain) => void,
+  ): ClientUnaryCall;
+  getDrain(
+    request: GetDrainRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: Drain) => void,
   ): ClientUnaryCall;
   transferLeadership(
     request: TransferLeadershipRequest,
