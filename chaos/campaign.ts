@@ -51,6 +51,7 @@ export async function campaign(
     plan.map(({ command }) => command),
     options.isResumed,
   );
+  for (const { prepare } of new Set(plan.map(({ scenario }) => scenario))) await prepare?.(world.say);
   const due = plan.filter(({ command }) => results.row(command)?.ok !== true);
   if (due.length < plan.length)
     world.say(`${plan.length - due.length} of ${plan.length} runs were good before`);

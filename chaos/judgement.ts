@@ -21,7 +21,7 @@ export interface PlayEnd {
   /** @see ScenarioResult */
   readonly steps?: readonly object[];
   readonly verdicts?: Readonly<Record<string, Verdict>>;
-  readonly figures?: Readonly<Record<string, unknown>>;
+  readonly figures?: Readonly<Record<string, unknown>> | undefined;
   /** Failures that the faults must cause. */
   readonly isExcused?: (failure: Failure) => boolean;
 }
@@ -52,10 +52,10 @@ async function ask(play: Play, end: PlayEnd): Promise<Answers> {
   // What never ends is the ledger's to tell.
   await answer(() => until('the last request', ENDED_TIMEOUT_MS, stage.signal, () => ledger.open === 0), '');
   await play.caller.close();
-  play.say('is everything given back?');
-  const res = await resources(play);
   const registry = await play.clients?.judge(`seed ${play.world.options.seed}`, (line) => play.say(line));
   const hash = await equalHashes(stage);
+  play.say('is everything given back?');
+  const res = await resources(play);
   await play.stop();
   const wrong = [...misconduct, ...(registry?.wrong ?? [])];
   const { lin, lost } = registry?.verdicts ?? {};
@@ -101,6 +101,7 @@ async function resources(play: Play): Promise<Verdict> {
     () =>
       until('everything given back', RESOURCES_TIMEOUT_MS, stage.signal, () => {
         wrong = excess(baseline, play.usage());
+        if (wrong.length > 0) play.note(`is everything given back? ${wrong.join('; ')}`);
         return wrong.length === 0;
       }),
     '',

@@ -132,6 +132,11 @@ export class Play {
     this.#tell();
   }
 
+  /** Told when its turn comes: what it says may change many times a second. */
+  note(act: string): void {
+    this.#act = act;
+  }
+
   #tell(): void {
     const { leader } = this.chronicle;
     const { begun, failed } = this.ledger;
@@ -187,6 +192,7 @@ export class Play {
     try {
       await until('one view', timeoutMs, this.stage.signal, async () => {
         last = await difference(this.stage, this.observer);
+        if (last !== undefined) this.note(`waiting for one view: ${last}`);
         return last === undefined;
       });
     } catch (error) {

@@ -45,5 +45,7 @@ export interface Scenario {
   readonly about: string;
   /** What it plays on, where that is not the default. */
   readonly plan: Partial<StagePlan>;
+  /** Brings in what it needs and other scenarios do not. @throws BatonError that says how to get it */
+  readonly prepare?: (progress: (line: string) => void) => Promise<void>;
   play(world: ScenarioWorld): Promise<ScenarioResult>;
 }

@@ -27,6 +27,10 @@ export interface Siege {
   /** No endpoint of a warm function may leave any table. */
   readonly isStable: boolean;
   readonly isExcused?: (play: Play, failure: Failure) => boolean;
+  /** @see Scenario */
+  readonly prepare?: Scenario['prepare'];
+  /** Of its own, beside those of all sieges. */
+  readonly figures?: () => Promise<Readonly<Record<string, unknown>>>;
   /** Further questions at the end. */
   readonly verdicts?: (play: Play) => Readonly<Record<string, Verdict>>;
 }
@@ -42,8 +46,14 @@ const usualTraffic: PlayOptions = {
 };
 
 export function siege(options: Siege): Scenario {
-  const { name, about, plan } = options;
-  return { name, about, plan: { ...usualPlan, ...plan }, play: (world) => besiege(world, options) };
+  const { name, about, plan, prepare } = options;
+  return {
+    name,
+    about,
+    plan: { ...usualPlan, ...plan },
+    ...(prepare === undefined ? {} : { prepare }),
+    play: (world) => besiege(world, options),
+  };
 }
 
 async function besiege(world: ScenarioWorld, options: Siege): ReturnType<Scenario['play']> {
@@ -66,6 +76,7 @@ async function besiege(world: ScenarioWorld, options: Siege): ReturnType<Scenari
   return judge(play, {
     faults: extent.due(strikes),
     leaderChanges: options.leaderChanges(strikes),
+    figures: await options.figures?.(),
     verdicts: {
       ...options.verdicts?.(play),
       ...(watch === undefined ? {} : { withdrawals: watch.verdict() }),

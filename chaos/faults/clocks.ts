@@ -2,11 +2,9 @@
  * Wall clocks that are wrong, and jump: a process that sees its time through libfaketime, which reads how wrong it is from a file,
  * again each second. Monotonic clocks stay as they are: they alone may decide anything.
  */
-import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { request } from 'undici';
-import { BatonError } from '../../src/lib/errors.ts';
 import type { Prng } from '../../src/lib/prng.ts';
 import type { Play } from '../play.ts';
 import type { Stage, Wrap } from '../stage.ts';
@@ -21,20 +19,6 @@ const SEEN_TIMEOUT_MS = 20_000;
 /** Of the offset: what a line may be old. */
 const SLACK_MS = 60_000;
 const ANSWER_MS = 500;
-
-/** @returns what `LD_PRELOAD` must be. @throws BatonError `unsupported` that says how to get it */
-export function findFaketime(): string {
-  try {
-    return execFileSync('faketime', ['-m', '-f', '+0s', 'printenv', 'LD_PRELOAD'], {
-      encoding: 'utf8',
-    }).trim();
-  } catch (cause) {
-    throw new BatonError('unsupported', 'no clock can be set wrong without faketime', {
-      hint: 'apt-get install faketime',
-      cause,
-    });
-  }
-}
 
 /** Stopped in good order and started with its clock hours wrong; the clock jumps to the other side; started with the true one. */
 export async function skewClock(play: Play, id: string, preload: string, random: Prng): Promise<void> {

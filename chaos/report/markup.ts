@@ -15,6 +15,16 @@ export const FAULTS: readonly string[] = [
   '#44aa99',
   '#882255',
   '#999933',
+  '#332288',
+  '#cc79a7',
+  '#117733',
+  '#b25d00',
+  '#0099bb',
+  '#7f4fc9',
+  '#6b6b6b',
+  '#d62728',
+  '#8c6d31',
+  '#3f8f8f',
 ];
 
 /** Of another kind, so that nobody takes a leader for a fault. */

@@ -30,7 +30,7 @@ const STYLE = `
   .faults td { padding: 1px 10px 1px 0; vertical-align: top; overflow-wrap: anywhere; font-size: 13px; }
   .faults td:first-child, .faults td:nth-child(4) { text-align: right; white-space: nowrap; }
   .swatch { display: inline-block; width: 10px; height: 10px; border-radius: 2px; margin-right: 5px; }
-  .legend { color: #555; } .legend span { margin-right: 16px; }
+  .legend { color: #555; } .legend span { margin-right: 16px; white-space: nowrap; }
 `;
 
 /** @param picturesOf SVGs of violations that belong to a run */
@@ -39,7 +39,7 @@ export function reportPage(rows: readonly RunRow[], picturesOf: (row: RunRow) =>
   const sum = (of: (row: RunRow) => number): number => rows.reduce((total, row) => total + of(row), 0);
   const faults = sum((row) => Object.values(row.faults).reduce((total, count) => total + count, 0));
   const counted = [
-    `${rows.length} runs, ${failed === 0 ? 'all good' : `${failed} failed`}`,
+    `${rows.length} ${rows.length === 1 ? 'run' : 'runs'}, ${failed === 0 ? 'all good' : `${failed} failed`}`,
     `${faults} faults`,
     `${sum(({ leaderChanges }) => leaderChanges)} leader changes`,
     `${requestsOf(rows).toLocaleString('en-US')} requests`,

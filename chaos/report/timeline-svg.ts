@@ -17,8 +17,10 @@ const MOST_POINTS = 320;
 /** A label that does not fit is left to the tooltip. */
 const CHARACTER_PX = 6.6;
 const LEAST_MS = 0.5;
-const VALUES = [1, 1.5, 2, 3, 4, 6, 8] as const;
-const TIMES = [1, 2, 5] as const;
+const HEADS = [1, 1.5, 2, 3, 4, 6, 8] as const;
+/** Between two ticks, in seconds. */
+const STEPS_S = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1_800, 3_600, 7_200] as const;
+const MOST_TICKS = 13;
 
 /** Bins put together, so that there are no more than can be seen. */
 export interface Moments {
@@ -111,7 +113,7 @@ function throughput({ served, everyMs }: Moments): Lane {
     name: 'served/s',
     height,
     draw(top, x) {
-      const most = ceiling(Math.max(1, ...served), VALUES);
+      const most = ceiling(Math.max(1, ...served));
       const y = (value: number): number => top + height - (value / most) * height;
       const points = served.map((value, n) => `${px(x((n + 0.5) * everyMs))},${px(y(value))}`);
       const [first, last] = [x(everyMs / 2), x((served.length - 0.5) * everyMs)];
@@ -200,13 +202,13 @@ function leaders({ leaders: spans }: Timeline): Lane {
 }
 
 function clock(endMs: number, x: Scale, bottom: number): string[] {
-  const stepMs = ceiling(Math.max(1_000, endMs / 12), TIMES);
+  const stepMs = (STEPS_S.find((step) => endMs / MOST_TICKS <= step * 1_000) ?? 7_200) * 1_000;
   const ticks = Array.from({ length: Math.floor(endMs / stepMs) + 1 }, (_, i) => i * stepMs);
   return [
     `<line x1="${LEFT}" y1="${bottom + 4}" x2="${WIDTH - RIGHT}" y2="${bottom + 4}" stroke="#aaa"/>`,
     ...ticks.map(
       (ms) =>
-        `<line x1="${px(x(ms))}" y1="${bottom + 4}" x2="${px(x(ms))}" y2="${bottom + 8}" stroke="#aaa"/><text x="${px(x(ms))}" y="${bottom + 19}" text-anchor="middle">${seconds(ms)}</text>`,
+        `<line x1="${px(x(ms))}" y1="${bottom + 4}" x2="${px(x(ms))}" y2="${bottom + 8}" stroke="#aaa"/><text x="${px(x(ms))}" y="${bottom + 19}" text-anchor="middle">${time(ms, endMs)}</text>`,
     ),
   ];
 }
@@ -215,13 +217,17 @@ function level(y: number, label: string): string {
   return `<line x1="${LEFT}" y1="${px(y)}" x2="${WIDTH - RIGHT}" y2="${px(y)}" stroke="#ddd" stroke-width="0.7"/><text x="${LEFT - 6}" y="${px(y + 3.5)}" text-anchor="end" font-size="9.5">${label}</text>`;
 }
 
-/** The next one that begins with one of these, and has zeros behind it. */
-function ceiling(value: number, heads: readonly number[]): number {
+/** The next one that has zeros behind its head. */
+function ceiling(value: number): number {
   const decade = 10 ** Math.floor(Math.log10(value));
-  return (heads.find((head) => head * decade >= value) ?? 10) * decade;
+  return (HEADS.find((head) => head * decade >= value) ?? 10) * decade;
 }
 
 const px = (value: number): string => String(Math.round(value * 10) / 10);
 const figure = (value: number): string => value.toLocaleString('en-US', { maximumFractionDigits: 1 });
-const seconds = (ms: number): string =>
-  ms >= 120_000 ? `${Math.round(ms / 6_000) / 10} min` : `${Math.round(ms / 100) / 10} s`;
+const seconds = (ms: number): string => `${Math.round(ms / 100) / 10} s`;
+/** Minutes and seconds, in a run of minutes. */
+const time = (ms: number, endMs: number): string =>
+  endMs < 180_000
+    ? seconds(ms)
+    : `${Math.floor(ms / 60_000)}:${String(Math.floor(ms / 1_000) % 60).padStart(2, '0')}`;

@@ -3,8 +3,9 @@
  * the seed draws them. Nobody's request fails but those that a fault held in its hands; and in the end memory, descriptors and
  * processes are what they were before.
  */
-import { findFaketime, skewClock } from '../faults/clocks.ts';
+import { skewClock } from '../faults/clocks.ts';
 import { flipByte, wipeDisk } from '../faults/disk.ts';
+import { faketime } from '../faults/faketime.ts';
 import { fillDisk } from '../faults/full-disk.ts';
 import {
   crashSandbox,
@@ -56,8 +57,13 @@ const disk = (
   strike: to(replicas, (play, id, random) => play.fault(kind, id, () => strike(play.stage, id, random))),
 });
 
-const skew = (among: (stage: Stage) => string[]): Strike =>
-  to(among, (play, id, random) => skewClock(play, id, findFaketime(), random));
+const skew = (preload: string, among: (stage: Stage) => string[]): Strike =>
+  to(among, (play, id, random) => skewClock(play, id, preload, random));
+
+const clocks = (preload: string): readonly SwarmFault[] => [
+  { kind: 'replica-clock', group: 'control', strike: skew(preload, replicas) },
+  { kind: 'edge-clock', group: 'edge', strike: skew(preload, edge) },
+];
 
 /** All servers, or one of them. */
 const bus =
@@ -76,7 +82,6 @@ const depositions: readonly SwarmFault[] = [
 const faults: readonly SwarmFault[] = [
   ...depositions,
   { kind: 'replica-restart', group: 'control', strike: to(replicas, restart) },
-  { kind: 'replica-clock', group: 'control', strike: skew(replicas) },
   disk('wipe', wipeDisk),
   disk('flip', flipByte),
   disk('full-disk', fillDisk),
@@ -87,7 +92,6 @@ const faults: readonly SwarmFault[] = [
   { kind: 'sandbox-crash', group: 'edge', strike: crashSandbox },
   { kind: 'edge-pause', group: 'edge', strike: to(edge, suspendMember) },
   { kind: 'edge-restart', group: 'edge', strike: to(edge, restart) },
-  { kind: 'edge-clock', group: 'edge', strike: skew(edge) },
   { kind: 'fd-exhaustion', group: 'edge', strike: exhaustDescriptors },
 ];
 
@@ -95,11 +99,21 @@ export const everything: Scenario = siege({
   name: 'everything',
   about: 'all kinds of faults, alone and in pairs, as the seed draws them',
   plan: { nats: 3, workers: 3, runtime: 'process' },
+  async prepare(progress) {
+    const tool = await faketime(progress);
+    if (tool.kind === 'missing') progress(`everything: no clock is set wrong, ${tool.why}`);
+  },
+  async figures() {
+    const tool = await faketime(() => undefined);
+    return { leftOut: tool.kind === 'missing' ? [`clock-skew: ${tool.why}`] : [] };
+  },
   traffic: { cold: { functions: 8, everyMs: 2_500 } },
   async strike(play, random, n) {
     await play.stage.untilWhole(WHOLE_TIMEOUT_MS);
+    const tool = await faketime((line) => play.say(line));
+    const all = tool.kind === 'found' ? [...faults, ...clocks(tool.preload)] : faults;
     // However short the run is, another one leads in the end.
-    const drawn = drawStrike(n === 0 ? depositions : faults, play.world.random, n);
+    const drawn = drawStrike(n === 0 ? depositions : all, play.world.random, n);
     // What goes wrong in one of them ends both, but not before the other one is over.
     const ended = await Promise.allSettled(
       drawn.map(({ kind, strike }) => strike(play, random.fork(`${n} ${kind}`))),

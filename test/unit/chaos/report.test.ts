@@ -56,7 +56,7 @@ describe('the page', () => {
     expect(text).toContain('<code>npm run chaos -- --scenario leader-kill --seed 5</code>');
     for (const part of ['102 requests', 'one view', 'pid 7 gone, &lt;r3&gt; leads', '2 failed', 'p99 600'])
       expect(text).toContain(part);
-    expect(text).toContain('1 runs, all good · 2 faults · 1 leader changes · 102 requests · 0.5 minutes');
+    expect(text).toContain('1 run, all good · 2 faults · 1 leader changes · 102 requests · 0.5 minutes');
   });
 
   it('has each run in its scenario’s row and its seed’s column, and a link that leads there', () => {
