@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
 import { terminal } from '../cli/output.ts';
 import { run } from '../cli/program.ts';
-import { usage } from '../cli/context.ts';
+import { usage, wholeNumber } from '../cli/context.ts';
 import { batonVersion } from './processes/lifecycle.ts';
 
 /** Loaded when needed: a command line that lists functions should not pay for a control plane. */
@@ -14,11 +14,13 @@ function addProcessCommands(program: Command): void {
     .command('dev')
     .description('run one function in one process, and again when its file changes')
     .argument('<file>', 'a module, a program or a directory')
-    .option('--port <n>', 'port of the data plane (any free one)')
+    .option('--port <n>', 'port of the data plane (any free one)', wholeNumber('--port'))
     .addHelpText('after', '\nExample:\n  baton dev examples/hello.ts\n')
-    .action(async (file: string, flags: { port?: string }) => {
+    .action(async (file: string, { port = 0 }: { port?: number }) => {
+      if (port > 65_535)
+        throw usage('--port', `${port} is not a port`, 'give one up to 65535, or leave it out');
       const { runDev } = await import('./processes/dev.ts');
-      await runDev(file, Number(flags.port ?? 0), terminal);
+      await runDev(file, port, terminal);
     });
   program
     .command('control-plane')

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { cp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { basename, extname, join, resolve } from 'node:path';
+import { basename, extname, join, resolve, sep } from 'node:path';
 import { build, type BuildFailure } from 'esbuild';
 import { create } from 'tar';
 import { BatonError } from '../lib/errors.ts';
@@ -21,6 +21,15 @@ export interface PackagedFunction {
   readonly command: readonly string[];
   readonly artifact: Buffer;
   readonly digest: Digest;
+  /** What it was made of: a change of these makes another artifact. */
+  readonly sources: Sources;
+}
+
+export interface Sources {
+  /** Absolute; what a package manager installed is left out. */
+  readonly files: readonly string[];
+  /** Everything below this directory, too. */
+  readonly tree: string | undefined;
 }
 
 const MODULE_EXTENSIONS = ['.ts', '.mts', '.tsx', '.js', '.mjs', '.cjs', '.jsx'];
@@ -31,6 +40,7 @@ const DIRECTORY_ENTRIES = [
   'app.py',
 ];
 const BUNDLE = 'index.mjs';
+const INSTALLED = `${sep}node_modules${sep}`;
 
 function invalid(path: string, message: string, hint: string, cause?: unknown): BatonError {
   return new BatonError('invalid-argument', message, { fields: { path }, hint, cause });
@@ -82,6 +92,7 @@ function directoryEntry(shown: string, directory: string): string {
 
 async function packageModule(shown: string, entry: string): Promise<PackagedFunction> {
   let code: string;
+  let inputs: readonly string[];
   try {
     const result = await build({
       entryPoints: [entry],
@@ -93,6 +104,7 @@ async function packageModule(shown: string, entry: string): Promise<PackagedFunc
       sourcemap: 'inline',
       sourcesContent: false,
       sourceRoot: '',
+      metafile: true,
       logLevel: 'silent',
       // CommonJS dependencies inside a bundle still call require().
       banner: {
@@ -100,6 +112,7 @@ async function packageModule(shown: string, entry: string): Promise<PackagedFunc
       },
     });
     code = result.outputFiles[0]?.text ?? '';
+    inputs = Object.keys(result.metafile.inputs).map((file) => resolve(file));
   } catch (error) {
     throw invalid(
       'path',
@@ -110,7 +123,9 @@ async function packageModule(shown: string, entry: string): Promise<PackagedFunc
   const stage = mkdtempSync(join(tmpdir(), 'baton-package-'));
   try {
     writeFileSync(join(stage, BUNDLE), code);
-    return { runtime: 'javascript', entry: BUNDLE, command: [], ...(await pack(stage)) };
+    const files = [...new Set([entry, ...inputs])].filter((file) => !file.includes(INSTALLED));
+    const sources: Sources = { files, tree: undefined };
+    return { runtime: 'javascript', entry: BUNDLE, command: [], sources, ...(await pack(stage)) };
   } finally {
     rmSync(stage, { recursive: true, force: true });
   }
@@ -119,7 +134,9 @@ async function packageModule(shown: string, entry: string): Promise<PackagedFunc
 function firstProblem(failure: BuildFailure): string {
   const problem = failure.errors?.[0];
   if (problem === undefined) return 'does not compile';
-  const place = problem.location ? ` (${basename(problem.location.file)}:${problem.location.line})` : '';
+  const { location } = problem;
+  const place =
+    location === null ? '' : ` (${basename(location.file)}:${location.line}:${location.column + 1})`;
   return `${problem.text}${place}`;
 }
 
@@ -128,11 +145,12 @@ async function packageProgram(
   isDirectory: boolean,
   command: readonly string[],
 ): Promise<PackagedFunction> {
-  if (isDirectory) return { runtime: 'program', entry: '', command, ...(await pack(source)) };
+  const sources: Sources = isDirectory ? { files: [], tree: source } : { files: [source], tree: undefined };
+  if (isDirectory) return { runtime: 'program', entry: '', command, sources, ...(await pack(source)) };
   const stage = mkdtempSync(join(tmpdir(), 'baton-package-'));
   try {
     await cp(source, join(stage, basename(source)));
-    return { runtime: 'program', entry: '', command, ...(await pack(stage)) };
+    return { runtime: 'program', entry: '', command, sources, ...(await pack(stage)) };
   } finally {
     rmSync(stage, { recursive: true, force: true });
   }

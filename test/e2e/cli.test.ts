@@ -1,7 +1,16 @@
 /** The command line as scripts use it: names, flags, JSON, exit codes. */
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { accessSync, constants, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -364,6 +373,12 @@ describe('the command line', () => {
       ['deploy', example('hello.ts'), '--min', '3', '--max', '2'],
       /max: 2 is below min 3/,
     ],
+    [
+      'a port that is none',
+      2,
+      ['dev', example('hello.ts'), '--port', '70000'],
+      /--port: 70000 is not a port/,
+    ],
     ['an unknown function', 1, ['describe', 'nobody'], /no function nobody/],
     ['an unknown kind', 2, ['get', 'pods'], /is not a kind/],
     [
@@ -446,20 +461,76 @@ describe('a process that cannot start', () => {
 });
 
 describe('baton dev', () => {
-  it('serves one file, again at each change, and leaves nothing behind', { timeout: 60_000 }, async () => {
-    const dir = mkdtempSync(join(tmpdir(), 'baton-dev-test-'));
-    const file = join(dir, 'now.mjs');
-    writeFileSync(file, `export default () => 'first';`);
-    const dev = spawn(process.execPath, ['--no-warnings', batonProgram(), 'dev', file]);
+  const dir = mkdtempSync(join(tmpdir(), 'baton-dev-test-'));
+  const [file, helper, scratch] = [join(dir, 'now.ts'), join(dir, 'helper.ts'), join(dir, 'scratch')];
+  let dev: ChildProcess;
+  let url: string;
+  let errors = '';
+  const serves = async (text: string): Promise<boolean> => (await http(url)).body === text;
+
+  beforeAll(async () => {
+    mkdirSync(scratch);
+    writeFileSync(helper, `export const word: string = 'first';`);
+    writeFileSync(file, `import { word } from './helper.ts';\nexport default () => word;`);
+    dev = spawn(process.execPath, ['--no-warnings', batonProgram(), 'dev', file], {
+      env: { ...process.env, TMPDIR: scratch },
+      detached: true,
+    });
     let output = '';
-    dev.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
-    const url = await until('the URL', () => /http\S+/.exec(output)?.[0], 30_000);
-    expect((await http(url)).body).toBe('first');
-    writeFileSync(file, `export default () => 'second';`);
-    await until('the change', async () => (await http(url)).body === 'second');
-    dev.kill('SIGINT');
-    const [code] = (await once(dev, 'exit')) as [number];
-    expect(code).toBe(0);
+    dev.stdout?.on('data', (chunk: Buffer) => (output += chunk.toString()));
+    dev.stderr?.on('data', (chunk: Buffer) => (errors += chunk.toString()));
+    url = await until('the URL', () => /http\S+/.exec(output)?.[0], 60_000);
+  });
+  afterAll(() => {
+    dev.kill('SIGKILL');
     rmSync(dir, { recursive: true, force: true });
   });
+
+  it('serves one file, and again when it or what it imports changes', { timeout: 60_000 }, async () => {
+    expect(await serves('first')).toBe(true);
+    writeFileSync(helper, `export const word: string = 'second';`);
+    await until('the change of what it imports', () => serves('second'));
+    writeFileSync(file, `import { word } from './helper.ts';\nexport default () => word + ' third';`);
+    await until('its own change', () => serves('second third'));
+  });
+
+  it('says in one line where it is broken, and what was there goes on serving', async () => {
+    errors = '';
+    writeFileSync(file, `export default () => {`);
+    await until('the line', () => errors.includes('baton: '));
+    expect(errors.trimEnd().split('\n')).toEqual([
+      expect.stringMatching(/^baton: .*now\.ts: Unexpected end of file \(now\.ts:1:\d+\)/),
+    ]);
+    expect(await serves('second third')).toBe(true);
+    errors = '';
+    writeFileSync(file, `throw new Error('at load');\nexport default () => 1;`);
+    await until('its own error', () => errors.includes('Error: at load'));
+    expect(await serves('second third')).toBe(true);
+    writeFileSync(file, `export default () => 'mended';`);
+    await until('the repair', () => serves('mended'));
+  });
+
+  it('leaves nothing behind when it is interrupted: no process, no file', { timeout: 60_000 }, async () => {
+    expect(processesNaming(scratch).length, 'itself, the bundler, runtimes').toBeGreaterThan(2);
+    const exited = once(dev, 'exit');
+    // As a terminal does it: everything in the foreground hears it.
+    process.kill(-(dev.pid ?? 0), 'SIGINT');
+    expect(await exited).toEqual([0, null]);
+    await until('the end of its processes', () => processesNaming(scratch).length === 0);
+    expect(readdirSync(scratch)).toEqual([]);
+  });
 });
+
+/** Those that are told to use this directory: sandboxes are in process groups of their own. */
+function processesNaming(directory: string): readonly string[] {
+  return readdirSync('/proc').filter((pid) => {
+    if (!/^\d+$/.test(pid) || Number(pid) === process.pid) return false;
+    try {
+      return ['environ', 'cmdline'].some((name) =>
+        readFileSync(join('/proc', pid, name), 'utf8').includes(directory),
+      );
+    } catch {
+      return false;
+    }
+  });
+}

@@ -1,7 +1,7 @@
 /** `baton dev`: control plane, data plane and worker in one process over a bus in memory; the function again at each change. */
-import { mkdtempSync, rmSync, statSync, watch } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, dirname, extname, join, resolve } from 'node:path';
+import { basename, extname, join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ApiClient } from '../../api/client.ts';
 import { ArtifactCache } from '../../adapters/artifact-cache/artifact-cache.ts';
@@ -19,7 +19,7 @@ import { systemNonce, systemRandom } from '../../adapters/system/random.ts';
 import { FileTable } from '../../adapters/table-file/file.ts';
 import { workerStateFile } from '../../adapters/worker-state/worker-state.ts';
 import { renderError, type Terminal } from '../../cli/output.ts';
-import { packageFunction } from '../../cli/package-function.ts';
+import { packageFunction, type PackagedFunction } from '../../cli/package-function.ts';
 import { controlPlaneDefaults } from '../../control-plane/config.ts';
 import { DATA_PLANE_DEFAULTS } from '../../data-plane/config.ts';
 import { DataPlane } from '../../data-plane/data-plane.ts';
@@ -28,9 +28,11 @@ import type { Logger } from '../../ports/system.ts';
 import { workerDefaults } from '../../worker/config.ts';
 import { Worker } from '../../worker/worker.ts';
 import { serveReplica } from './control-plane.ts';
+import { SourceWatch } from './source-watch.ts';
 
 const HOST = '127.0.0.1';
-const SETTLE_MS = 100;
+/** Longer than a request that is under way may take to end. */
+const STOP_LIMIT_MS = 10_000;
 const LOG_EVERY_MS = 150;
 
 interface DevCluster {
@@ -42,46 +44,65 @@ interface DevCluster {
 export async function runDev(path: string, port: number, terminal: Terminal): Promise<void> {
   const source = resolve(path);
   // What cannot be packaged at all needs no cluster to say so.
-  await packageFunction(source);
+  let { sources } = await packageFunction(source);
+  const name = functionName(
+    basename(source, extname(source))
+      .toLowerCase()
+      .replaceAll(/[^a-z0-9-]+/g, '-'),
+    'file',
+  );
   const directory = mkdtempSync(join(tmpdir(), 'baton-dev-'));
+  // However it ends, nothing is left behind.
+  process.on('exit', () => rmSync(directory, { recursive: true, force: true }));
+  const signal = untilInterrupted();
   const logger = systemLogger(process.env['BATON_LOG'] === 'debug' ? 'debug' : 'silent');
-  const stopping = new AbortController();
-  for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => stopping.abort());
   const cluster = await startCluster(directory, port, logger, (error) => {
     terminal.err(renderError(error));
     process.exit(1);
   });
-  try {
-    const name = functionName(
-      basename(source, extname(source))
-        .toLowerCase()
-        .replaceAll(/[^a-z0-9-]+/g, '-'),
-      'file',
-    );
-    const url = `${cluster.url}/function/${name}`;
-    let generation = 0;
-    const deploy = async (): Promise<void> => {
-      try {
-        generation = await deployOnce(cluster.client, source, name);
-        terminal.err(`${generation === 1 ? 'serving' : `generation ${generation} at`} ${url}\n`);
-      } catch (error) {
-        terminal.err(renderError(error));
-      }
-    };
-    await deploy();
-    if (generation === 1) terminal.out(`${url}\n`);
-    followLogs(cluster.client, name, terminal, stopping.signal);
-    await watchSource(source, stopping.signal, deploy);
-  } finally {
-    cluster.client.close();
-    await cluster.stop();
-    rmSync(directory, { recursive: true, force: true });
+  const url = `${cluster.url}/function/${name}`;
+  const watch = new SourceWatch();
+  watch.follow(sources);
+  followLogs(cluster.client, name, terminal, signal);
+  let served = 0;
+  for (let changed: readonly string[] = []; !signal.aborted; changed = await watch.settled(signal)) {
+    try {
+      const packaged = await packageFunction(source);
+      ({ sources } = packaged);
+      watch.follow(sources);
+      const generation = await deploy(cluster.client, packaged, name);
+      if (generation === served) continue;
+      const of = changed.length === 0 ? '' : ` (${changed.join(', ')})`;
+      terminal.err(served === 0 ? `serving ${url}\n` : `generation ${generation} at ${url}${of}\n`);
+      if (served === 0) terminal.out(`${url}\n`);
+      served = generation;
+    } catch (error) {
+      // Something that it needs may not be there yet, in whatever file.
+      watch.follow(sources, true);
+      if (!signal.aborted) terminal.err(renderError(error));
+    }
   }
+  watch.close();
+  cluster.client.close();
+  await cluster.stop();
   process.exit(0);
 }
 
-async function deployOnce(client: ApiClient, source: string, name: string): Promise<number> {
-  const packaged = await packageFunction(source);
+/** Asked a second time, or not through in time, it ends at once; sandboxes end with it. */
+function untilInterrupted(): AbortSignal {
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  const stop = (): void => {
+    if (signal.aborted) process.exit(1);
+    stopping.abort();
+    setTimeout(() => process.exit(1), STOP_LIMIT_MS).unref();
+  };
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, stop);
+  return signal;
+}
+
+/** @returns the generation: the one that serves, if this is nothing new */
+async function deploy(client: ApiClient, packaged: PackagedFunction, name: string): Promise<number> {
   await client.upload(packaged.artifact, packaged.digest);
   const { generation } = await client.putFunction(
     {
@@ -94,27 +115,6 @@ async function deployOnce(client: ApiClient, source: string, name: string): Prom
     { ifGeneration: undefined, trial: true },
   );
   return generation;
-}
-
-async function watchSource(
-  source: string,
-  signal: AbortSignal,
-  onChange: () => Promise<void>,
-): Promise<void> {
-  const isDirectory = statSync(source).isDirectory();
-  const folder = isDirectory ? source : dirname(source);
-  let changed = false;
-  // Editors replace files: the folder is watched, and the name is looked at.
-  const watcher = watch(folder, { recursive: isDirectory, signal }, (_event, name) => {
-    if (isDirectory || name === basename(source)) changed = true;
-  });
-  watcher.on('error', () => undefined);
-  while (!signal.aborted) {
-    await delay(SETTLE_MS, undefined, { signal }).catch(() => undefined);
-    if (!changed) continue;
-    changed = false;
-    await onChange();
-  }
 }
 
 function followLogs(client: ApiClient, name: string, terminal: Terminal, signal: AbortSignal): void {
