@@ -14,6 +14,8 @@ import { FenceWitness } from './verifiers/fence.ts';
 const EVERY_MS = 100;
 
 export class Observer {
+  /** By replica: for which term it stood last. */
+  readonly candidacies: Map<string, number> = new Map();
   readonly agreement: Agreement = new Agreement();
   readonly fences: FenceWitness = new FenceWitness();
   /** Of each worker, as of the last look. */
@@ -76,6 +78,7 @@ export class Observer {
     const term = Number(fields['term']);
     const life = this.#life(id, message);
     if (message === 'raft') this.fences.see(life, { epoch: 1, term });
+    if (fields['role'] === 'candidate') this.candidacies.set(id, term);
     if (!message.startsWith('leading')) return;
     this.agreement.leads(id, term);
     // It was written since the last look, whatever its clock says.

@@ -31,6 +31,8 @@ export interface PlayOptions {
   /** Functions that are kept warm, and how many sandboxes each has. */
   readonly functions: number;
   readonly sandboxes: number;
+  /** Of these functions; undefined: the platform's own. */
+  readonly timeoutMs?: number;
   readonly ratePerSecond: number;
   /** Cold starts at all times: one of these functions, which are at zero, is called each so often. */
   readonly cold?: { readonly functions: number; readonly everyMs: number };
@@ -78,10 +80,13 @@ export class Play {
   static async open(world: ScenarioWorld, options: PlayOptions): Promise<Play> {
     const play = new Play(world, options);
     const { observer, chronicle, stage, warm } = play;
-    const { functions, sandboxes, cold, clients, ratePerSecond } = options;
+    const { functions, sandboxes, timeoutMs, cold, clients, ratePerSecond } = options;
     try {
       observer.start();
-      await play.deploy(play.warmFunctions, { min: sandboxes });
+      await play.deploy(play.warmFunctions, {
+        min: sandboxes,
+        ...(timeoutMs === undefined ? {} : { timeoutMs }),
+      });
       if (cold !== undefined) await play.#prepareCold(cold.functions, cold.everyMs);
       if (clients !== undefined) play.clients = await RegistryClients.prepare(stage, observer, chronicle);
       await play.untilSettled(SETTLE_TIMEOUT_MS);

@@ -26,6 +26,8 @@ export interface Siege {
   readonly leaderChanges: (strikes: number) => number;
   /** No endpoint of a warm function may leave any table. */
   readonly isStable: boolean;
+  /** A cut that lasts so long is a reason to take a worker for dead: on a busy machine they last longer than they should. */
+  readonly silenceMs?: number;
   readonly isExcused?: (play: Play, failure: Failure) => boolean;
   /** @see Scenario */
   readonly prepare?: Scenario['prepare'];
@@ -59,9 +61,7 @@ export function siege(options: Siege): Scenario {
 async function besiege(world: ScenarioWorld, options: Siege): ReturnType<Scenario['play']> {
   const random = world.random.fork('strikes');
   const play = await Play.open(world, { ...usualTraffic, ...options.traffic });
-  const watch = options.isStable
-    ? new WithdrawalWatch(world.stage, play.observer, play.warmFunctions)
-    : undefined;
+  const watch = options.isStable ? new WithdrawalWatch(play) : undefined;
   const extent = new Extent(world.options, USUAL, 'strike', () => play.chronicle.now());
   let strikes = 0;
   await play.act(async () => {
@@ -79,7 +79,7 @@ async function besiege(world: ScenarioWorld, options: Siege): ReturnType<Scenari
     figures: await options.figures?.(),
     verdicts: {
       ...options.verdicts?.(play),
-      ...(watch === undefined ? {} : { withdrawals: watch.verdict() }),
+      ...(watch === undefined ? {} : { withdrawals: watch.verdict(options.silenceMs) }),
     },
     ...(isExcused === undefined ? {} : { isExcused: (failure) => isExcused(play, failure) }),
   });

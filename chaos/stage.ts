@@ -21,6 +21,8 @@ import { acceptsConnections, getJson, missingToServe } from '../cluster/local/re
 import { hasCluster, topologyDefaults, type TopologyOptions } from '../cluster/local/topology.ts';
 import { batonProgram } from '../cluster/package-root.ts';
 import { provision } from '../cluster/provision/provision.ts';
+import { Network, type Proxied } from './network/network.ts';
+import { Toxiproxy, TOXIPROXY } from './network/toxiproxy.ts';
 import { isStopped, processesOf } from './proc.ts';
 import { pause, until } from './until.ts';
 
@@ -37,9 +39,11 @@ export const LAUNCHED = 'launched';
 export interface StagePlan extends TopologyOptions {
   /** How long a data plane counts as live after its last report. */
   readonly leaseMs: number;
+  /** What goes through toxiproxy. */
+  readonly proxied: readonly Proxied[];
 }
 
-export const stageDefaults: StagePlan = { ...topologyDefaults, leaseMs: 3_000 };
+export const stageDefaults: StagePlan = { ...topologyDefaults, leaseMs: 3_000, proxied: [] };
 
 export interface StageReplica {
   readonly id: string;
@@ -71,12 +75,14 @@ export class Stage {
   readonly #natsServer: string;
   /** Taken down on purpose, and not started again yet. */
   readonly #away = new Set<string>();
+  readonly #network: Network | undefined;
 
   private constructor(
     directory: string,
     cluster: LocalCluster,
     plan: StagePlan,
     natsServer: string,
+    network: Network | undefined,
     signal: AbortSignal,
   ) {
     const { host, tokens } = cluster;
@@ -84,6 +90,7 @@ export class Stage {
     this.#cluster = cluster;
     this.#plan = plan;
     this.#natsServer = natsServer;
+    this.#network = network;
     this.signal = signal;
     this.members = membersOf(directory, cluster);
     const client = (servers: readonly string[], timeoutMs: number): ApiClient =>
@@ -111,14 +118,35 @@ export class Stage {
     signal: AbortSignal,
     progress: (line: string) => void,
   ): Promise<Stage> {
-    const { path } = await provision('nats-server', progress);
-    const cluster = await createCluster(directory, plan, path, progress);
-    const stage = new Stage(directory, cluster, plan, path, signal);
-    progress(`starting ${stage.members.map(({ id }) => id).join(', ')} …`);
-    await Promise.all(stage.ids('nats').map((id) => stage.start(id)));
-    for (const { id, kind } of stage.members) if (kind !== 'nats') stage.launch(id);
-    await stage.untilServing();
-    return stage;
+    const nats = await provision('nats-server', progress);
+    const cluster = await createCluster(directory, plan, nats.path, progress);
+    const { proxied } = plan;
+    const network =
+      proxied.length === 0
+        ? undefined
+        : await Network.open(directory, cluster, proxied, nats, signal, progress);
+    const stage = new Stage(directory, cluster, plan, nats.path, network, signal);
+    try {
+      await stage.#begin(progress);
+      return stage;
+    } catch (error) {
+      await network?.close();
+      throw error;
+    }
+  }
+
+  async #begin(progress: (line: string) => void): Promise<void> {
+    progress(`starting ${this.members.map(({ id }) => id).join(', ')} …`);
+    await Promise.all(this.ids('nats').map((id) => this.start(id)));
+    await this.#network?.connect(this.signal);
+    for (const { id, kind } of this.members) if (kind !== 'nats') this.launch(id);
+    await this.untilServing();
+  }
+
+  /** Where links can be cut. */
+  get network(): Network {
+    if (this.#network === undefined) throw new BatonError('internal', 'this stage has no proxies');
+    return this.#network;
   }
 
   ids(kind: MemberKind): string[] {
@@ -202,7 +230,8 @@ export class Stage {
   /** Resolves when it runs; it may not answer yet. */
   launch(id: string, wrap: Wrap = (command) => command): void {
     const member = this.#member(id);
-    const command = prepareMember(member, this.#cluster, this.#natsServer);
+    const seen = this.#network?.seenBy(id) ?? this.#cluster;
+    const command = prepareMember(member, seen, this.#natsServer);
     this.#configure(member);
     // The line before may have been torn by a kill.
     const line = { level: 'info', time: new Date().toISOString(), component: 'chaos', msg: LAUNCHED };
@@ -212,13 +241,15 @@ export class Stage {
   }
 
   /** Workers and data planes keep a record of what they did: debug lines of their logs. */
-  #configure({ kind, directory }: Member): void {
+  #configure(member: Member): void {
+    const { kind, directory } = member;
+    const proxied = this.#network?.configure(member) ?? {};
     if (kind === 'nats') return;
     const path = join(directory, 'config.json');
     const config = JSON.parse(readFileSync(path, 'utf8')) as object;
     const { leaseMs } = this.#plan;
     const own = kind === 'replica' ? { leader: { leaseMs } } : { log: { level: 'debug' } };
-    writeFileSync(path, JSON.stringify({ ...config, ...own }));
+    writeFileSync(path, JSON.stringify({ ...config, ...own, ...proxied }));
   }
 
   /** Resolves with its pid when it answers. @throws BatonError with the end of its log when it does not */
@@ -261,8 +292,9 @@ export class Stage {
     return found;
   }
 
-  /** Everything that is down or stopped runs again. */
+  /** Everything that is down or stopped runs again, and every link carries. */
   async heal(): Promise<void> {
+    await this.#network?.toxiproxy.heal();
     for (const { id, directory } of this.members) {
       const pid = processOf(directory)?.pid;
       if (pid === undefined) await this.start(id);
@@ -354,6 +386,8 @@ export class Stage {
   static async close(directory: string, stage: Stage | undefined): Promise<string[]> {
     for (const { client } of stage?.replicas ?? []) client.close();
     stage?.api.close();
+    if (stage !== undefined) await stage.#network?.close();
+    await Toxiproxy.stop(directory);
     if (!hasCluster(directory)) return [];
     const members = membersOf(directory, loadLocalCluster(directory));
     // What they hold has been judged: nothing is gained by a graceful end, and an interruption should not take long.
@@ -362,11 +396,7 @@ export class Stage {
       if (pid !== undefined) process.kill(pid, 'SIGKILL');
     }
     await down(directory);
-    const left = (): string[] =>
-      processesOf(
-        directory,
-        members.map(({ id }) => id),
-      );
+    const left = (): string[] => processesOf(directory, [...members.map(({ id }) => id), TOXIPROXY]);
     const deadline = performance.now() + GONE_TIMEOUT_MS;
     const never = new AbortController().signal;
     while (left().length > 0 && performance.now() < deadline) await pause(50, never);

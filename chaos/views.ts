@@ -18,6 +18,7 @@ export interface Table {
     readonly sandbox: string;
     readonly function: string;
     readonly worker: string;
+    readonly address: string;
   }[];
 }
 

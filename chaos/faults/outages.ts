@@ -4,6 +4,7 @@
  */
 import type { Prng } from '../../src/lib/prng.ts';
 import type { Play } from '../play.ts';
+import type { StageDataPlane } from '../stage.ts';
 import { pause, until } from '../until.ts';
 import { tableOf } from '../views.ts';
 
@@ -110,13 +111,14 @@ export async function killWorker(play: Play, random: Prng): Promise<void> {
 export async function untilWithdrawn(
   { stage, chronicle }: Play,
   sandboxes: ReadonlySet<string>,
+  from: readonly StageDataPlane[] = stage.dataPlanes,
 ): Promise<number> {
   await until(
     'endpoints of the dead gone from every data plane',
     FOLLOW_TIMEOUT_MS,
     stage.signal,
     async () => {
-      const tables = await Promise.all(stage.dataPlanes.map((dataPlane) => tableOf(stage, dataPlane)));
+      const tables = await Promise.all(from.map((dataPlane) => tableOf(stage, dataPlane)));
       return tables.every(
         (table) => table?.endpoints.every(({ sandbox }) => !sandboxes.has(sandbox)) === true,
       );

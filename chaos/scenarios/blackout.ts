@@ -35,7 +35,7 @@ export const blackout: Scenario = {
     const { stage } = world;
     const natsDownMs = world.options.isShort === true ? SHORT_NATS_DOWN_MS : NATS_DOWN_MS;
     const play = await Play.open(world, { functions: 4, sandboxes: 2, ratePerSecond: 200 });
-    const watch = new WithdrawalWatch(stage, play.observer, play.warmFunctions);
+    const watch = new WithdrawalWatch(play);
     const extent = new Extent(world.options, { kind: 'times', count: 1 }, 'round', () =>
       play.chronicle.now(),
     );

@@ -6,6 +6,12 @@ import { everything } from './everything.ts';
 import { inflight } from './inflight.ts';
 import { leaderKill } from './leader-kill.ts';
 import { leaderPause } from './leader-pause.ts';
+import { followerFlap } from './follower-flap.ts';
+import { leaderPartition } from './leader-partition.ts';
+import { partialPartition } from './partial-partition.ts';
+import { sandboxLink } from './sandbox-link.ts';
+import { slowLink } from './slow-link.ts';
+import { workerPartitionHeal } from './worker-partition-heal.ts';
 import { metadata } from './metadata.ts';
 import { natsKill } from './nats-kill.ts';
 import { natsPause } from './nats-pause.ts';
@@ -27,5 +33,11 @@ export const scenarios: readonly Scenario[] = [
   workerKill,
   sandboxCrash,
   rollingRestart,
+  leaderPartition,
+  partialPartition,
+  followerFlap,
+  slowLink,
+  sandboxLink,
+  workerPartitionHeal,
   everything,
 ];

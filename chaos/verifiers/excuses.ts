@@ -20,3 +20,20 @@ export function hadNoDescriptor(faults: readonly FaultBand[], failure: Failure):
   const { cause } = failure;
   return (LOST.has(cause) || cause.startsWith('503 ')) && wasUnder(faults, 'fd-exhaustion', failure);
 }
+
+/** What a data plane says of a request whose sandbox did not answer, or not properly. */
+const UNANSWERED: ReadonlySet<string> = new Set(['504 function-timeout', '502 sandbox-crashed']);
+/** Went to the one sandbox that was silent or reset its connections, in that time or so little before that it was still there. */
+export function sentIntoSilence(
+  faults: readonly FaultBand[],
+  { function: name, cause, dueMs }: Failure,
+  timeoutMs: number,
+): boolean {
+  return (
+    UNANSWERED.has(cause) &&
+    faults.some(({ kind, target, fromMs, toMs }) => {
+      const isDeaf = kind === 'sandbox-timeout' || kind === 'sandbox-reset_peer';
+      return isDeaf && target === name && fromMs - timeoutMs <= dueMs && dueMs <= toMs;
+    })
+  );
+}

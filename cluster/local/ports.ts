@@ -15,11 +15,16 @@ export function isPortFree(host: string, port: number): Promise<boolean> {
   });
 }
 
-export async function freePorts(host: string, count: number): Promise<number[]> {
+/** @param taken also those that nobody listens on yet */
+export async function freePorts(
+  host: string,
+  count: number,
+  taken: ReadonlySet<number> = new Set(),
+): Promise<number[]> {
   const ports = new Set<number>();
   for (let tries = 0; tries < MAX_TRIES && ports.size < count; tries++) {
     const port = randomInt(FROM, TO + 1);
-    if (!ports.has(port) && (await isPortFree(host, port))) ports.add(port);
+    if (!taken.has(port) && !ports.has(port) && (await isPortFree(host, port))) ports.add(port);
   }
   if (ports.size < count) throw new BatonError('io', `no ${count} free ports between ${FROM} and ${TO}`);
   return [...ports];

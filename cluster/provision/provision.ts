@@ -63,7 +63,7 @@ async function versionOf(
   return /(\d+\.\d+(?:\.\d+)?)/.exec(output)?.[1] ?? otherwise;
 }
 
-function isAtLeast(version: string, [major, minor]: readonly [number, number]): boolean {
+export function isAtLeast(version: string, [major, minor]: readonly [number, number]): boolean {
   const [found = 0, foundMinor = 0] = version.split('.').map(Number);
   return Number.isNaN(found) || found > major || (found === major && foundMinor >= minor);
 }
