@@ -138,9 +138,9 @@ export class Leadership {
       bus.subscribe(this.#subjects.leadInbox(this.fence.term), (message) => {
         // Somebody waits for the answer to these; the heartbeats of a whole fleet may be ahead of them.
         const kind = kindOf(message.subject);
-        if (kind === 'demand' || kind === 'lookup' || kind === 'change')
-          this.#loop.prompt(() => this.#receive(message));
-        else this.#loop.bulk(() => this.#receive(message));
+        const receive = (): void => this.#receive(message);
+        if (kind === 'demand' || kind === 'lookup' || kind === 'change') this.#loop.prompt(receive);
+        else this.#loop.bulk(receive, kind === 'heartbeat' ? 'workers' : 'data-planes');
       }),
       bus.onStatus((status) => {
         this.#loop.bulk(() => this.brain.busStatus(status, clock.now()));

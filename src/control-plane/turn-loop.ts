@@ -17,6 +17,9 @@ export interface TurnLoopOptions {
   readonly onError: (error: unknown) => void;
 }
 
+/** Who sent bulk work: the fleet or the data planes. Neither has to wait until all of the other's is done. */
+export type BulkSource = 'workers' | 'data-planes';
+
 /** First in, first out, without moving what waits. */
 class Queue {
   #items: Work[] = [];
@@ -44,12 +47,41 @@ class Queue {
   }
 }
 
+/** Work of the two sources in turn, while both have some. */
+class Alternating {
+  readonly #queues: Readonly<Record<BulkSource, Queue>> = {
+    workers: new Queue(),
+    'data-planes': new Queue(),
+  };
+  #next: BulkSource = 'workers';
+
+  of(source: BulkSource): Queue {
+    return this.#queues[source];
+  }
+
+  get size(): number {
+    return this.#queues.workers.size + this.#queues['data-planes'].size;
+  }
+
+  shift(): Work | undefined {
+    const source = this.#next;
+    const other = source === 'workers' ? 'data-planes' : 'workers';
+    this.#next = other;
+    return this.#queues[source].shift() ?? this.#queues[other].shift();
+  }
+
+  clear(): void {
+    this.#queues.workers.clear();
+    this.#queues['data-planes'].clear();
+  }
+}
+
 export class TurnLoop {
   readonly #clock: Clock;
   readonly #options: TurnLoopOptions;
   #raft: Work[] = [];
   readonly #prompt = new Queue();
-  readonly #bulk = new Queue();
+  readonly #bulk = new Alternating();
   #scheduled = false;
   #stopped = false;
   #refused = 0;
@@ -72,8 +104,8 @@ export class TurnLoop {
   }
 
   /** False when too much waits: the work is dropped. */
-  bulk(work: Work): boolean {
-    return this.#admit(this.#bulk, work);
+  bulk(work: Work, source: BulkSource = 'workers'): boolean {
+    return this.#admit(this.#bulk.of(source), work);
   }
 
   /** A caller waits for it: ahead of bulk work, in at most half of a slice while there is such work. False as in `bulk`. */

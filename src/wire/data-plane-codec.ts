@@ -88,7 +88,7 @@ function reportFrom(report: wire.DataPlaneReport): Extract<DataPlaneMessage, { k
 
 /** Parts of the held endpoints, each small enough for one message. */
 export function splitEndpoints(endpoints: readonly Endpoint[]): Endpoint[][] {
-  const perPart = Math.floor(limits.chunkBytes / 512);
+  const perPart = Math.floor(limits.chunkBytes / 1_536);
   const parts: Endpoint[][] = [];
   for (let at = 0; at < endpoints.length; at += perPart) parts.push(endpoints.slice(at, at + perPart));
   return parts.length === 0 ? [[]] : parts;

@@ -2,6 +2,7 @@
 import { assert } from '../lib/assert.ts';
 import { BatonError } from '../lib/errors.ts';
 import { limits } from '../lib/limits.ts';
+import { NumberReader } from './number-reader.ts';
 
 /** `malformed`: not decodable, or a field out of bounds. `unknown-kind`: well formed, and newer than this build. */
 export class WireError extends BatonError {
@@ -25,7 +26,7 @@ interface Encodable<T> {
 }
 
 interface Decodable<T> {
-  decode(bytes: Uint8Array): T;
+  decode(reader: NumberReader): T;
 }
 
 /** Encodes one bus message; over the limit is a programmer's error, because every list is split before it gets here. */
@@ -44,7 +45,7 @@ export function unpack<W, T>(
 ): T {
   let wire: W;
   try {
-    wire = type.decode(bytes);
+    wire = type.decode(new NumberReader(bytes));
   } catch (error) {
     throw new WireError('malformed', what, error);
   }

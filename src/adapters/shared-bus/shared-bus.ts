@@ -1,12 +1,18 @@
 /**
  * One connection that many roles of one process share: what several of them listen to comes over the wire once, and what they say
- * in one turn goes out together. It is closed by whoever opened it, not by those who share it.
+ * at about the same time goes out together. It is closed by whoever opened it, not by those who share it.
  */
 import type { Bus, BusMessage, BusSubscription } from '../../ports/bus.ts';
 import type { Clock } from '../../ports/system.ts';
 
-/** Listeners that hear a message in one turn: thousands react to a new leader, and what the first of them say should not wait for the last. */
-const LISTENERS_PER_TURN = 64;
+/**
+ * Deliveries in one turn: thousands react to a new leader and to what it asks of them, and what the first of them say should not
+ * wait for the last.
+ */
+const DELIVERIES_PER_TURN = 24;
+
+/** What nobody waits for goes out with what the others say in the next few milliseconds: each packet costs more than what is in it. */
+const TOGETHER_MS = 3;
 
 type Handler = (message: BusMessage) => void;
 
@@ -15,18 +21,30 @@ interface Shared {
   readonly wire: BusSubscription;
 }
 
-export function sharedBus(bus: Bus, clock: Pick<Clock, 'soon'>): Bus {
+/** @param isUrgent of the subject of a message: somebody waits for what follows from it, and it is delivered ahead of others */
+export function sharedBus(
+  bus: Bus,
+  clock: Pick<Clock, 'soon' | 'after'>,
+  isUrgent: (subject: string) => boolean = () => false,
+): Bus {
   const shared = new Map<string, Shared>();
+  const deliver = inTurns(clock);
 
   const open = (subject: string): Shared => {
     const handlers = new Set<Handler>();
-    const entry = { handlers, wire: bus.subscribe(subject, inSlices(handlers, clock)) };
+    const wire = bus.subscribe(subject, (message) => {
+      if (isUrgent(message.subject)) for (const handle of handlers) handle(message);
+      else deliver(message, handlers);
+    });
+    const entry = { handlers, wire };
     shared.set(subject, entry);
     return entry;
   };
 
   let unsent: Parameters<Bus['publish']>[] = [];
+  let sending: 'no' | 'later' | 'now' = 'no';
   const send = (): void => {
+    sending = 'no';
     const messages = unsent;
     unsent = [];
     for (const message of messages) bus.publish(...message);
@@ -34,7 +52,14 @@ export function sharedBus(bus: Bus, clock: Pick<Clock, 'soon'>): Bus {
 
   return {
     publish(...message) {
-      if (unsent.push(message) === 1) clock.soon(send);
+      unsent.push(message);
+      if (sending !== 'now' && isUrgent(message[0])) {
+        sending = 'now';
+        clock.soon(send);
+      } else if (sending === 'no') {
+        sending = 'later';
+        clock.after(TOGETHER_MS, send);
+      }
     },
     request: (subject, payload, timeoutMs) => bus.request(subject, payload, timeoutMs),
     flush: () => bus.flush(),
@@ -59,27 +84,25 @@ export function sharedBus(bus: Bus, clock: Pick<Clock, 'soon'>): Bus {
   };
 }
 
-/** Everybody hears every message, and each of them in the order in which they came. */
-function inSlices(handlers: ReadonlySet<Handler>, clock: Pick<Clock, 'soon'>): Handler {
-  const waiting: BusMessage[] = [];
-  let listeners: Iterator<Handler> | undefined;
-  const goOn = (): void => {
-    for (let told = 0; told < LISTENERS_PER_TURN;) {
-      const [message] = waiting;
-      if (message === undefined) return;
-      listeners ??= handlers.values();
-      const next = listeners.next();
-      if (next.done === true) {
-        listeners = undefined;
-        waiting.shift();
-        continue;
+/** Everybody hears every message, in the order in which they came. */
+function inTurns(clock: Pick<Clock, 'soon'>): (message: BusMessage, handlers: ReadonlySet<Handler>) => void {
+  const waiting: { readonly message: BusMessage; readonly listeners: Iterator<Handler> }[] = [];
+  const turn = (): void => {
+    let head = 0;
+    for (let delivered = 0; delivered < DELIVERIES_PER_TURN;) {
+      const next = waiting[head];
+      if (next === undefined) break;
+      const listener = next.listeners.next();
+      if (listener.done === true) head++;
+      else {
+        delivered++;
+        listener.value(next.message);
       }
-      told++;
-      next.value(message);
     }
-    clock.soon(goOn);
+    waiting.splice(0, head);
+    if (waiting.length > 0) clock.soon(turn);
   };
-  return (message) => {
-    if (waiting.push(message) === 1) goOn();
+  return (message, handlers) => {
+    if (waiting.push({ message, listeners: handlers.values() }) === 1) clock.soon(turn);
   };
 }

@@ -1,61 +1,103 @@
 /**
- * The memories of all workers of a fleet in one file. What several of them want to remember at the same moment, as they do when
- * a new leader is heard, becomes durable with one write.
+ * The memories of all workers of a fleet in one file, a line for each that changed, the last one counts. What several of them want to
+ * remember in the same turn, as they do when a new leader is heard, becomes durable together: one short write and one sync, waited for
+ * in place, because thousands of turns that each wait for another thread are what takes long.
  */
+import { closeSync, fdatasyncSync, openSync, writeSync } from 'node:fs';
 import * as z from 'zod';
-import type { WorkerId } from '../../lib/ids.ts';
+import { BatonError } from '../../lib/errors.ts';
+import { workerId, type WorkerId } from '../../lib/ids.ts';
 import type { WorkerState, WorkerStateFile } from '../../ports/worker-state.ts';
-import { writeDurably } from '../system/durable-file.ts';
-import { readState, workerStateSchema } from './worker-state.ts';
+import { writeDurablySync } from '../system/durable-file.ts';
+import { readIfThere } from '../system/node-files.ts';
+import { damaged, workerStateSchema } from './worker-state.ts';
 
-const schema = z.record(z.string(), workerStateSchema);
+const lineSchema = z.object({ worker: z.string(), state: workerStateSchema });
+/** Lines per worker before the file is written anew, with one for each. */
+const LINES_PER_WORKER = 8;
 
 interface Waiting {
+  readonly worker: WorkerId;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
 
 export class FleetStateFile {
   readonly #path: string;
-  readonly #states: Record<string, WorkerState>;
+  readonly #states: Map<WorkerId, WorkerState>;
+  #lines = Number.POSITIVE_INFINITY;
+  #file: number | undefined;
   #waiting: Waiting[] = [];
-  #writing = false;
 
   /** @throws BatonError `io` or `damaged` */
   constructor(path: string) {
     this.#path = path;
-    this.#states = readState(path, schema) ?? {};
+    this.#states = readLines(path);
   }
 
   of(worker: WorkerId): WorkerStateFile {
     return {
-      load: () => Promise.resolve(this.#states[worker]),
+      load: () => Promise.resolve(this.#states.get(worker)),
       save: (state) => {
-        this.#states[worker] = state;
+        this.#states.set(worker, state);
         return new Promise((resolve, reject) => {
-          this.#waiting.push({ resolve, reject });
-          void this.#write();
+          if (this.#waiting.push({ worker, resolve, reject }) === 1) setImmediate(() => this.#write());
         });
       },
     };
   }
 
-  /** What comes while one write runs goes with the next. */
-  async #write(): Promise<void> {
-    if (this.#writing) return;
-    this.#writing = true;
-    // The rest of this turn's saves.
-    await Promise.resolve();
-    while (this.#waiting.length > 0) {
-      const served = this.#waiting;
-      this.#waiting = [];
-      try {
-        await writeDurably(this.#path, `${JSON.stringify(this.#states)}\n`);
-        for (const { resolve } of served) resolve();
-      } catch (error) {
-        for (const { reject } of served) reject(error);
-      }
+  #write(): void {
+    const served = this.#waiting;
+    this.#waiting = [];
+    try {
+      this.#append(new Set(served.map(({ worker }) => worker)));
+    } catch (cause) {
+      // What is there now, nobody knows: the next write begins anew.
+      this.#lines = Number.POSITIVE_INFINITY;
+      const path = this.#path;
+      const error = new BatonError('io', `cannot write ${path}`, { fields: { path }, cause });
+      for (const { reject } of served) reject(error);
+      return;
     }
-    this.#writing = false;
+    for (const { resolve } of served) resolve();
   }
+
+  #append(workers: ReadonlySet<WorkerId>): void {
+    if (this.#file === undefined || this.#lines + workers.size > LINES_PER_WORKER * this.#states.size) {
+      if (this.#file !== undefined) closeSync(this.#file);
+      this.#file = undefined;
+      writeDurablySync(this.#path, this.#linesOf(this.#states.keys()));
+      this.#lines = this.#states.size;
+      this.#file = openSync(this.#path, 'a');
+      return;
+    }
+    const bytes = Buffer.from(this.#linesOf(workers));
+    for (let at = 0; at < bytes.length;) at += writeSync(this.#file, bytes, at);
+    fdatasyncSync(this.#file);
+    this.#lines += workers.size;
+  }
+
+  #linesOf(workers: Iterable<WorkerId>): string {
+    let lines = '';
+    for (const worker of workers) lines += `${JSON.stringify({ worker, state: this.#states.get(worker) })}\n`;
+    return lines;
+  }
+}
+
+/** A last line that is not whole was never waited for to its end: nobody acted on it. */
+function readLines(path: string): Map<WorkerId, WorkerState> {
+  const states = new Map<WorkerId, WorkerState>();
+  const text = readIfThere(path)?.toString('utf8') ?? '';
+  for (const line of text.slice(0, text.lastIndexOf('\n') + 1).split('\n')) {
+    if (line === '') continue;
+    try {
+      const { worker, state } = lineSchema.parse(JSON.parse(line));
+      states.set(workerId(worker), state);
+    } catch (cause) {
+      throw damaged(path, cause);
+    }
+  }
+  if (states.size === 0 && text !== '') throw damaged(path);
+  return states;
 }

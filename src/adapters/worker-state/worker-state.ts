@@ -11,7 +11,7 @@ import type { Files, OpenFile } from '../../ports/files.ts';
 import type { WorkerState, WorkerStateFile } from '../../ports/worker-state.ts';
 import { seal, unseal } from '../log-file/records.ts';
 import { writeDurably } from '../system/durable-file.ts';
-import { nodeFiles, readIfThere } from '../system/node-files.ts';
+import { nodeFiles } from '../system/node-files.ts';
 
 const whole = z.int().min(0);
 export const workerStateSchema: z.ZodType<WorkerState> = z.object({
@@ -91,21 +91,10 @@ function readSlot(bytes: Buffer, slot: number): z.output<typeof slotSchema> | un
   return slotSchema.safeParse(JSON.parse(Buffer.from(content).toString('utf8'))).data;
 }
 
-function damaged(path: string, cause?: unknown): BatonError {
+export function damaged(path: string, cause?: unknown): BatonError {
   return new BatonError('damaged', `${path} is damaged`, {
     fields: { path },
     hint: 'a worker must not forget the highest fence that it obeyed: remove the file only when no old leader can be alive',
     cause,
   });
-}
-
-/** Of a small file of JSON. Undefined where it is not there. @throws BatonError `io` or `damaged` */
-export function readState<T>(path: string, schema: z.ZodType<T>): T | undefined {
-  const bytes = readIfThere(path);
-  if (bytes === undefined) return undefined;
-  try {
-    return schema.parse(JSON.parse(bytes.toString('utf8')));
-  } catch (cause) {
-    throw damaged(path, cause);
-  }
 }

@@ -15,6 +15,7 @@ import { FleetStateFile } from '../../adapters/worker-state/fleet-state.ts';
 import { workerStateFile } from '../../adapters/worker-state/worker-state.ts';
 import { fleetIds, loadWorkerFile, type WorkerFile } from '../../config/worker.ts';
 import type { WorkerId } from '../../lib/ids.ts';
+import { kindOf } from '../../wire/subjects.ts';
 import type { SandboxRuntime } from '../../ports/sandbox-runtime.ts';
 import type { Logger } from '../../ports/system.ts';
 import type { WorkerStateFile } from '../../ports/worker-state.ts';
@@ -33,7 +34,7 @@ export async function runWorker(path: string, labels: readonly string[]): Promis
   const bus = natsBus({ ...file.nats, name: file.worker, system: undefined }, systemClock, logger);
   const loopback = file.fleet === undefined ? undefined : await LoopbackServer.listen();
   const selves = loopback === undefined ? [aloneIn(file, logger)] : fleetOf(file, loopback);
-  const own = loopback === undefined ? bus : sharedBus(bus, systemClock);
+  const own = loopback === undefined ? bus : sharedBus(bus, systemClock, isUrgent);
   const workers = selves.map(
     ({ id, runtime, state, directory }) =>
       new Worker(
@@ -72,6 +73,12 @@ export async function runWorker(path: string, labels: readonly string[]): Promis
   process.exit(0);
 }
 
+/** Of the messages of a fleet: a caller may wait for the sandbox that it is about. */
+function isUrgent(subject: string): boolean {
+  const kind = kindOf(subject);
+  return kind === 'command' || kind === 'change';
+}
+
 /** What makes one worker of a process different from another. */
 interface Self {
   readonly id: WorkerId;
@@ -93,7 +100,7 @@ function aloneIn(file: WorkerFile, logger: Logger): Self {
 /** Real sandboxes die with their worker, so only simulated ones share a process. */
 function fleetOf(file: WorkerFile, server: LoopbackServer): Self[] {
   const { worker, stateDir: directory, fleet = 1 } = file;
-  const states = new FleetStateFile(join(directory, 'fleet.json'));
+  const states = new FleetStateFile(join(directory, 'fleet.states'));
   return fleetIds(worker, fleet).map((id) => ({
     id,
     directory,

@@ -13,7 +13,7 @@ import { advanceWaits, checkDataPlanes, onDemand, onHeld, onReport } from './dat
 import { drainOf, tellDraining } from './draining.ts';
 import { reasonOf } from './reason.ts';
 import { close, mayClose } from './reconstruction.ts';
-import { deleteFunction, evaluate, putFunction, retireOld, scaleOf } from './scaling.ts';
+import { deleteFunction, evaluate, isPressing, putFunction, retireOld, scaleOf } from './scaling.ts';
 import { LeaderState } from './state.ts';
 import { adoptTrial, dropTrial, expireTrials, startTrial } from './trials.ts';
 import type {
@@ -121,7 +121,7 @@ export class Leader {
     s.startsLeft = limits.startsPerTick;
     if (nowMs >= s.nextDecideMs && s.deciding.size === 0) {
       s.nextDecideMs = nowMs + (s.closed ? s.options.decideEveryMs : s.options.coldStartPaceMs);
-      for (const uid of s.active) s.deciding.add(uid);
+      for (const uid of s.active) if (s.closed || isPressing(s, uid)) s.deciding.add(uid);
     }
     this.#decide(s, s.deciding);
   }
@@ -213,9 +213,7 @@ export class Leader {
     for (const { state } of s.workers.values()) if (state === 'alive') workers++;
     let dataPlanes = 0;
     for (const { live } of s.dataPlanes.values()) if (live) dataPlanes++;
-    let ready = 0;
-    for (const { state } of s.placed.values()) if (state === 'ready') ready++;
-    return { workers, dataPlanes, sandboxes: s.placed.size, ready };
+    return { workers, dataPlanes, sandboxes: s.placed.size, ready: s.writer.size };
   }
 
   // ---- views ------------------------------------------------------------------------------------------------------

@@ -119,6 +119,12 @@ export function evaluate(s: LeaderState, node: FunctionNode): void {
   else s.active.add(node.record.uid);
 }
 
+/** Before reconciliation closes (S1), a function without load and without a floor to reach waits for its evidence. */
+export function isPressing(s: LeaderState, uid: FunctionUid): boolean {
+  const node = s.functions.get(uid);
+  return node === undefined || node.load > 0 || node.rolloutFloor > 0 || isOrphaned(s, node);
+}
+
 function grow(s: LeaderState, node: FunctionNode, wanted: number): void {
   if (s.nowMs < node.backoffUntilMs) {
     node.obstacle = { kind: 'backoff' };
@@ -127,7 +133,7 @@ function grow(s: LeaderState, node: FunctionNode, wanted: number): void {
   let count = wanted;
   if (!s.closed) {
     // S1. Without a waiting request there is no hurry: the evidence is still coming in.
-    if (node.scaler.latest === 0 && node.rolloutFloor === 0) return;
+    if (node.load === 0 && node.rolloutFloor === 0) return;
     if (wanted > 1) node.obstacle = { kind: 'pace' };
     if (s.nowMs - node.lastPacedMs < s.options.coldStartPaceMs) return;
     count = 1;

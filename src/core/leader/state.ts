@@ -128,6 +128,11 @@ export class FunctionNode {
     return (this.#scaler ??= new FunctionScaler(this.record.spec, this.#sinceMs));
   }
 
+  /** As data planes said last: requests in flight and waiting. */
+  get load(): number {
+    return this.#scaler?.latest ?? 0;
+  }
+
   renew(record: FunctionRecord): void {
     this.record = record;
     this.#scaler?.update(record.spec);

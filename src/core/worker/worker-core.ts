@@ -343,7 +343,9 @@ export class WorkerCore {
   }
 
   #inventory(spreadMs: number, random: number): void {
-    const parts = this.#split([...this.#sandboxes.values()]);
+    // How long each took to start was said when it had started.
+    const statuses = Array.from(this.#sandboxes.values(), (status) => ({ ...status, startStages: [] }));
+    const parts = this.#split(statuses);
     for (const [part, sandboxes] of parts.entries()) {
       this.#effects.push({
         kind: 'report',

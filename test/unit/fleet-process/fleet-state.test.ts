@@ -1,5 +1,5 @@
 /** What each worker of a fleet remembers is durable when it is told so, and theirs alone. */
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -22,7 +22,7 @@ const state = (term: number): WorkerState => ({
 });
 
 it('each finds its own again', async () => {
-  const path = join(directory, 'fleet.json');
+  const path = join(directory, 'fleet.states');
   const states = new FleetStateFile(path);
   expect(await states.of(w1).load()).toBeUndefined();
   await Promise.all([states.of(w1).save(state(3)), states.of(w2).save(state(4))]);
@@ -30,36 +30,67 @@ it('each finds its own again', async () => {
   expect([await again.of(w1).load(), await again.of(w2).load()]).toEqual([state(3), state(4)]);
 });
 
-it('a thousand that save at once share a write, and the last word of each is kept', async () => {
-  const path = join(directory, 'fleet.json');
+it('a thousand that save in one turn are durable together, and the last word of each is kept', async () => {
+  const path = join(directory, 'fleet.states');
   const states = new FleetStateFile(path);
   const ids = Array.from({ length: 1_000 }, (_, i) => workerId(`w-${i}`));
   let saved = 0;
-  const inodes = new Set<number>();
-  await Promise.all(
-    ids.flatMap((id) =>
-      [5, 6].map(async (term) => {
-        await states.of(id).save(state(term));
-        saved++;
-        // Each write makes a file of its own.
-        inodes.add(statSync(path).ino);
-      }),
-    ),
-  );
-  expect([saved, inodes.size]).toEqual([2_000, 1]);
+  const sizes = new Set<number>();
+  for (const terms of [
+    [5, 6],
+    [7, 8],
+  ]) {
+    await Promise.all(
+      ids.flatMap((id) =>
+        terms.map(async (term) => {
+          await states.of(id).save(state(term));
+          saved++;
+          sizes.add(statSync(path).size);
+        }),
+      ),
+    );
+  }
+  expect([saved, sizes.size]).toEqual([4_000, 2]);
   const again = new FleetStateFile(path);
-  expect(await again.of(workerId('w-999')).load()).toEqual(state(6));
+  expect(await again.of(workerId('w-999')).load()).toEqual(state(8));
+});
+
+it('the file does not grow for ever', async () => {
+  const path = join(directory, 'fleet.states');
+  const states = new FleetStateFile(path);
+  const sizes: number[] = [];
+  for (let term = 1; term <= 100; term++) {
+    await states.of(w1).save(state(term));
+    sizes.push(statSync(path).size);
+  }
+  expect(Math.max(...sizes)).toBeLessThan(12 * (sizes[0] ?? 0));
+  expect(await new FleetStateFile(path).of(w1).load()).toEqual(state(100));
+});
+
+it('a line that was cut short counts for nothing, and was promised to nobody', async () => {
+  const path = join(directory, 'fleet.states');
+  const states = new FleetStateFile(path);
+  await states.of(w1).save(state(3));
+  const whole = readFileSync(path);
+  await states.of(w1).save(state(4));
+  const all = readFileSync(path);
+  for (let end = whole.length; end < all.length; end++) {
+    writeFileSync(path, all.subarray(0, end));
+    expect(await new FleetStateFile(path).of(w1).load()).toEqual(state(3));
+  }
 });
 
 it('a damaged file is refused: no worker may forget whom it obeyed', () => {
-  const path = join(directory, 'fleet.json');
-  writeFileSync(path, '{"w-1": {"fence": 7}}');
-  expect(() => new FleetStateFile(path)).toThrow('is damaged');
+  const path = join(directory, 'fleet.states');
+  for (const content of ['{"worker": "w-1", "state": {"fence": 7}}\n', '\n', '{"worker": "w']) {
+    writeFileSync(path, content);
+    expect(() => new FleetStateFile(path)).toThrow('is damaged');
+  }
 });
 
 it('who cannot be made durable is told', async () => {
-  const states = new FleetStateFile(join(directory, 'fleet.json'));
-  writeFileSync(join(directory, 'fleet.json.tmp'), '');
+  const states = new FleetStateFile(join(directory, 'fleet.states'));
+  writeFileSync(join(directory, 'fleet.states.tmp'), '');
   rmSync(directory, { recursive: true });
   writeFileSync(directory, 'a file where a folder should be');
   await expect(states.of(w1).save(state(1))).rejects.toThrow('cannot write');

@@ -29,9 +29,11 @@ describe('a shared connection', () => {
   it('subscribes once and tells everybody', () => {
     const { bus, open, deliver } = wire();
     const heard: number[] = [];
-    const shared = sharedBus(bus, new ManualClock());
+    const clock = new ManualClock();
+    const shared = sharedBus(bus, clock);
     for (const n of [1, 2, 3]) shared.subscribe('beacon', () => heard.push(n));
     deliver('beacon');
+    clock.settle();
     expect([open, heard]).toEqual([['beacon'], [1, 2, 3]]);
   });
 
@@ -45,6 +47,7 @@ describe('a shared connection', () => {
       shared.subscribe('beacons', ({ payload }) => heard.get(n)?.push(String(payload[0])));
     }
     for (const payload of [1, 2, 3]) deliver('beacons', Uint8Array.of(payload));
+    clock.turn();
     const first = [...heard.values()].filter(({ length }) => length > 0).length;
     expect(first).toBeGreaterThan(0);
     expect(first).toBeLessThan(1_000);
@@ -52,30 +55,47 @@ describe('a shared connection', () => {
     expect(new Set([...heard.values()].map(String))).toEqual(new Set(['1,2,3']));
   });
 
-  it('sends what is said in one turn together, in its order', () => {
+  it('delivers what somebody waits for ahead of what came before', () => {
+    const { bus, deliver } = wire();
+    const clock = new ManualClock();
+    const heard: string[] = [];
+    const shared = sharedBus(bus, clock, (subject) => subject === 'command');
+    for (const subject of ['notice', 'command']) shared.subscribe(subject, () => heard.push(subject));
+    for (const subject of ['notice', 'command']) deliver(subject);
+    clock.settle();
+    expect(heard).toEqual(['command', 'notice']);
+  });
+
+  it('sends what is said at about the same time together, in its order, and at once with what somebody waits for', () => {
     const sent: string[] = [];
     const clock = new ManualClock();
     const publish = (subject: string): number => sent.push(subject);
-    const shared = sharedBus({ publish } as unknown as Bus, clock);
-    shared.publish('a', new Uint8Array(0));
-    shared.publish('b', new Uint8Array(0));
-    expect(sent).toEqual([]);
+    const shared = sharedBus({ publish } as unknown as Bus, clock, (subject) => subject === 'change');
+    for (const subject of ['a', 'b']) shared.publish(subject, new Uint8Array(0));
     clock.settle();
+    expect(sent).toEqual([]);
+    clock.advance(3);
     expect(sent).toEqual(['a', 'b']);
+    for (const subject of ['c', 'change', 'd']) shared.publish(subject, new Uint8Array(0));
+    clock.settle();
+    expect(sent).toEqual(['a', 'b', 'c', 'change', 'd']);
   });
 
   it('lets go of a subject with the last who listens, and takes it up again', () => {
     const { bus, open, deliver } = wire();
     const heard: string[] = [];
-    const shared = sharedBus(bus, new ManualClock());
+    const clock = new ManualClock();
+    const shared = sharedBus(bus, clock);
     const [a, b] = ['a', 'b'].map((name) => shared.subscribe('beacon', () => heard.push(name)));
     a?.unsubscribe();
     deliver('beacon');
+    clock.settle();
     b?.unsubscribe();
     b?.unsubscribe();
     expect([open, heard]).toEqual([[], ['b']]);
     shared.subscribe('beacon', () => heard.push('c'));
     deliver('beacon');
+    clock.settle();
     expect([open, heard]).toEqual([['beacon'], ['b', 'c']]);
   });
 });

@@ -66,6 +66,13 @@ describe('a turn', () => {
     expect(log.join('')).toBe('pppbp|');
   });
 
+  it('takes turns between the fleet and the data planes, and first come, first served in each', () => {
+    for (const n of [1, 2, 3]) loop.bulk(work(`w${n}`), 'workers');
+    for (const n of [1, 2]) loop.bulk(work(`d${n}`), 'data-planes');
+    clock.settle();
+    expect(log).toEqual(['w1', 'd1', 'w2', 'd2', 'w3', '|']);
+  });
+
   it('does Raft’s input between two pieces of bulk work, also what Raft’s input brings about', () => {
     loop.bulk(() => {
       log.push('1');
