@@ -115,6 +115,7 @@ export interface Witness {
   onCommandApplied(worker: WorkerMember, envelope: CommandEnvelope): void;
   onCommandSent(leader: LeaderMember, worker: WorkerId, envelope: CommandEnvelope): void;
   onBatchSent(leader: LeaderMember, batch: EndpointBatch): void;
+  onSnapshotMade(leader: LeaderMember, snapshot: EndpointSnapshot): void;
   onTableChanged(dataPlane: DataPlaneMember, fence: Fence, changes: readonly EndpointChange[]): void;
   onServed(
     dataPlane: DataPlaneMember,

@@ -203,7 +203,9 @@ export class LeaderProcess implements LeaderMember {
   endpointSnapshot(): EndpointSnapshot | undefined {
     if (!this.#mayPublish) return undefined;
     this.flush();
-    return this.brain.endpointSnapshot();
+    const snapshot = this.brain.endpointSnapshot();
+    this.#world.promises.onSnapshotMade(this, snapshot);
+    return snapshot;
   }
 
   specSnapshot(): SpecSnapshot | undefined {

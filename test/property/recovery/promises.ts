@@ -1,5 +1,5 @@
 /** R2–R5, R7, owners and the hard limit, checked where each could break. A broken promise throws at once. */
-import type { EndpointBatch, EndpointChange } from '../../../src/core/model/broadcast.ts';
+import type { EndpointBatch, EndpointChange, EndpointSnapshot } from '../../../src/core/model/broadcast.ts';
 import type { CommandEnvelope } from '../../../src/core/model/command.ts';
 import { compareFence, NO_FENCE, type Fence } from '../../../src/core/model/fence.ts';
 import type { FunctionSpec } from '../../../src/core/model/function.ts';
@@ -21,6 +21,8 @@ export class Promises implements Witness {
   readonly started: Set<SandboxId> = new Set();
   /** Whose requests each sandbox with a hard limit has had. */
   readonly #owners = new Map<SandboxId, SandboxOwner>();
+  /** Left out of a complete snapshot by a leader to whom their worker was dead by then, however late it comes. */
+  readonly #omitted = new WeakMap<LeaderMember, Set<SandboxId>>();
   /** Commands that were looked at when they were sent for the first time. */
   readonly #judged = new Set<string>();
 
@@ -155,6 +157,16 @@ export class Promises implements Witness {
       );
   }
 
+  onSnapshotMade(leader: LeaderMember, { complete, endpoints }: EndpointSnapshot): void {
+    if (!complete) return;
+    const omitted = this.#omitted.get(leader) ?? new Set();
+    const named = new Set(endpoints.map(({ sandbox }) => sandbox));
+    for (const worker of this.#world.workerIds)
+      for (const sandbox of this.#world.worker(worker)?.core.sandboxes.keys() ?? [])
+        if (!named.has(sandbox) && this.#isDeadTo(leader, sandbox)) omitted.add(sandbox);
+    this.#omitted.set(leader, omitted);
+  }
+
   /** An endpoint leaves a table by its leader's word about it, not because the leader has not heard of it. */
   onTableChanged(dataPlane: DataPlaneMember, fence: Fence, changes: readonly EndpointChange[]): void {
     if (changes.length > 0) this.#onTableFence(dataPlane, fence);
@@ -163,7 +175,8 @@ export class Promises implements Witness {
     for (const change of changes) {
       if (change.kind !== 'withdraw' || !this.#isWanted(change.sandbox)) continue;
       if (leader.withdrew.has(change.sandbox) || this.#isDeadTo(leader, change.sandbox)) continue;
-      if (this.#isHardLimited(change.sandbox)) continue;
+      if (this.#isHardLimited(change.sandbox) || this.#omitted.get(leader)?.has(change.sandbox) === true)
+        continue;
       this.broken(`R2: ${dataPlane.id} drops ${change.sandbox}, which term ${fence.term} never withdrew`);
     }
   }
