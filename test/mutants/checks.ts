@@ -1,11 +1,11 @@
 /** The checks, in a given copy of the tree: what fails, and whether it is the mutant that fails or only its loading. */
-import { existsSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, mkdtempSync, readFileSync, realpathSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { runNode, type Ended } from './child.ts';
 import type { CheckName, Group } from './mutant.ts';
 import { oracleOf } from './oracle.ts';
 import type { SeedLine } from './seeds.ts';
-import { ROOT } from './workspace.ts';
+import { ROOT, scratchOf } from './workspace.ts';
 
 export type Verdict =
   | { readonly kind: 'passed'; readonly seeds: number }
@@ -73,6 +73,8 @@ export const TESTS: Readonly<Record<Group, readonly string[]>> = {
     'test/property/fleet',
     'test/property/recovery',
   ],
+  placement: ['test/unit/placement', 'test/unit/leader', 'test/property/placement'],
+  autoscaler: ['test/unit/autoscaler'],
 };
 const GOLDEN = 'test/golden/raft';
 /** Situations that no seed draws, in the same simulator. */
@@ -117,8 +119,8 @@ interface VitestReport {
 
 /** `what` names the tests in the verdict. */
 async function runTests(what: string, paths: readonly string[], workspace: string): Promise<Verdict> {
-  const report = join(workspace, 'report.json');
-  rmSync(report, { force: true });
+  // The unmutated tree is asked for several mutants at a time.
+  const report = join(mkdtempSync(join(scratchOf(workspace), 'report-')), 'report.json');
   const ended = await runNode(
     [
       bin('vitest/vitest.mjs'),
@@ -128,7 +130,7 @@ async function runTests(what: string, paths: readonly string[], workspace: strin
     workspace,
     TESTS_LIMIT_MS,
     // What a killed test leaves behind goes with the copy.
-    { TMPDIR: workspace },
+    { TMPDIR: scratchOf(workspace) },
   );
   if (ended.code === 0) return PASSED;
   if (ended.timedOut) return failed(`${what}: no end`, `not done after ${TESTS_LIMIT_MS / 1_000} s`);

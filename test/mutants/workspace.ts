@@ -1,5 +1,5 @@
 /** Copies of what the checks need, outside the repository: one as it is, and from that one for each mutant, with its edits applied. */
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -30,11 +30,17 @@ function makeDirectory(name: string): string {
   return directory;
 }
 
+/** What runs in a copy leaves its files there: they go with the copy, and into no other. */
+export function scratchOf(workspace: string): string {
+  return join(workspace, 'scratch');
+}
+
 /** @returns a copy of the tree as it is now: what others change meanwhile changes no hunt */
 export function copyTree(): string {
   const directory = makeDirectory('none');
   for (const path of COPIED) cpSync(join(ROOT, path), join(directory, path), { recursive: true });
   symlinkSync(join(ROOT, 'node_modules'), join(directory, 'node_modules'));
+  mkdirSync(scratchOf(directory));
   return directory;
 }
 
@@ -46,7 +52,9 @@ export function planted(mutant: Planted, tree: string): ReadonlyMap<string, stri
 /** @returns a copy of the baseline with the mutant in it */
 export function plant(mutant: Planted, baseline: string): string {
   const directory = makeDirectory(mutant.id);
-  cpSync(baseline, directory, { recursive: true, verbatimSymlinks: true });
+  const filter = (path: string): boolean => path !== scratchOf(baseline);
+  cpSync(baseline, directory, { recursive: true, verbatimSymlinks: true, filter });
+  mkdirSync(scratchOf(directory));
   for (const [file, text] of planted(mutant, baseline)) writeFileSync(join(directory, file), text);
   return directory;
 }
