@@ -14,6 +14,7 @@
  * leader's term comes after every function that anybody has a sandbox of).
  */
 import type { Mutant } from './mutant.ts';
+import { draining } from './recovery/draining.ts';
 import { followers } from './recovery/followers.ts';
 import { leader } from './recovery/leader.ts';
 import { elections } from './raft/elections.ts';
@@ -22,6 +23,8 @@ import { reads } from './raft/reads.ts';
 import { rejoin } from './raft/rejoin.ts';
 import { replication } from './raft/replication.ts';
 import { storage } from './raft/storage.ts';
+import { autoscaler } from './scaling/autoscaler.ts';
+import { placement } from './scaling/placement.ts';
 
 export const mutants: readonly Mutant[] = [
   ...elections,
@@ -32,4 +35,7 @@ export const mutants: readonly Mutant[] = [
   ...metadata,
   ...leader,
   ...followers,
+  ...draining,
+  ...placement,
+  ...autoscaler,
 ];

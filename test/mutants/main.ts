@@ -1,6 +1,7 @@
 /**
- * `npm run sim:mutants -- [--json FILE] [--group raft|recovery] [--only ID] [--check NAME] [--jobs N] [--list]`: plants each known
- * bug in a copy of the tree and names the check that catches it; `--check golden|sim|tests` asks that one alone. Exit 1 when one survives, 2 when the hunt cannot begin.
+ * `npm run sim:mutants -- [--json FILE] [--group raft|recovery|placement|autoscaler] [--only ID] [--check NAME] [--jobs N] [--list]`:
+ * plants each known bug in a copy of the tree and names the check that catches it; `--check golden|sim|tests` asks that one alone. Exit 1
+ * when one survives, 2 when the hunt cannot begin.
  */
 import { writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';

@@ -5,7 +5,7 @@
  *   M2  the mutated tree compiles: what does not load was not caught by anything.
  */
 
-export type Group = 'raft' | 'recovery';
+export type Group = 'raft' | 'recovery' | 'placement' | 'autoscaler';
 
 /**
  * `golden`: the dialogues of the Raft core. `sim`: whole clusters under virtual time, seed after seed, and the scenarios that no

@@ -82,6 +82,23 @@ describe('a leader places', () => {
     expect(stage.spread()).toEqual({ w1: 2, w2: 2, w3: 0 });
   });
 
+  it('into what a sandbox had reserved, once that is gone', () => {
+    const stage = new Stage().reconciled();
+    const { core } = stage.worker('w1');
+    const allocated = (): object | undefined => stage.leader.workers()[0]?.allocated;
+    const { resources } = stage.put('hello', 2).spec;
+    stage.run(500);
+    expect(allocated()).toEqual({
+      cpuMillis: 2 * resources.cpuMillis,
+      memoryMiB: 2 * resources.memoryMiB,
+      sandboxes: 2,
+    });
+    stage.cordon('w1', true);
+    for (const id of [...core.sandboxes.keys()]) core.onGone(id, 'crashed', '');
+    stage.run(100);
+    expect(allocated()).toEqual({ cpuMillis: 0, memoryMiB: 0, sandboxes: 0 });
+  });
+
   it('no trial where none fits, and says the same', () => {
     const stage = new Stage().reconciled();
     stage.worker('w1');

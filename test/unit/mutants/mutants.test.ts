@@ -12,7 +12,7 @@ describe('each mutant', () => {
     expect(new Set(mutants.map(({ id }) => id)).size).toBe(mutants.length);
     for (const { title, source, checks } of mutants) {
       expect(title).not.toBe('');
-      expect(source).toMatch(/^(FAULTS \d|own(; it was here)?$|Dirigent)/);
+      expect(source).toMatch(/^(FAULTS \d|own(; it was here)?$|Dirigent|knative\/serving#\d)/);
       expect(checks.length).toBeGreaterThan(0);
     }
   });

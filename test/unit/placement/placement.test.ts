@@ -73,6 +73,15 @@ describe('a choice', () => {
     expect(ids).toEqual([1, 2, 0, 1]);
   });
 
+  it('of round-robin goes on behind the worker that it took, not behind those that it passed', () => {
+    const workers = fleet(4);
+    for (const id of [1, 2]) (workers[id] as Worker).availability = 'cordoned';
+    const turn = { next: 0 };
+    const next = (): number | undefined =>
+      placer().place(workers, request({ strategy: 'round-robin' }), turn)?.id;
+    expect([next(), next(), next(), next()]).toEqual([0, 3, 0, 3]);
+  });
+
   it('of artifact-locality takes the emptiest worker that has the artifact, and any other when none of them has room', () => {
     const workers = [
       worker(0),
