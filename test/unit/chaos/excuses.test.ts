@@ -1,6 +1,6 @@
 /** Which failures a fault must cause: no others are forgiven. */
-import { expect, it } from 'vitest';
-import { diedInHand, hadNoDescriptor } from '../../../chaos/verifiers/excuses.ts';
+import { describe, expect, it } from 'vitest';
+import { diedInHand, hadNoDescriptor, sentIntoSilence } from '../../../chaos/verifiers/excuses.ts';
 import type { Failure } from '../../../chaos/verifiers/ledger.ts';
 
 const kill = { kind: 'data-plane-kill', target: 'dp1', fromMs: 1_000, toMs: 3_000, proof: 'pid 7 gone' };
@@ -35,6 +35,31 @@ it('forgives what met a data plane that could open nothing, and said so', () => 
   for (const different of [{ cause: '502 sandbox-crashed' }, { via: 'dp2' }, { endMs: 3_001 }])
     expect(hadNoDescriptor([scarce], { ...lost, ...different })).toBe(false);
   expect(hadNoDescriptor([kill], lost)).toBe(false);
+});
+
+describe('a request that went to a sandbox behind an ailing door', () => {
+  const TIMEOUT_MS = 500;
+  const silent = { ...kill, kind: 'sandbox-timeout', target: 'warm-1' };
+  const unanswered = { ...lost, cause: '504 function-timeout', endMs: 1_500 };
+  const isForgiven = (fault: Partial<typeof kill>, failure: Partial<Failure>): boolean =>
+    sentIntoSilence([{ ...silent, ...fault }], { ...unanswered, ...failure }, TIMEOUT_MS);
+
+  it('is forgiven that nobody answered it, also when it was there before the silence', () => {
+    expect(isForgiven({}, {})).toBe(true);
+    expect(isForgiven({}, { dueMs: 500 })).toBe(true);
+    expect(isForgiven({ kind: 'sandbox-reset_peer' }, { cause: '502 sandbox-crashed' })).toBe(true);
+  });
+
+  it.each<[string, Partial<typeof kill>, Partial<Failure>]>([
+    ['to another function', {}, { function: 'warm-2' }],
+    ['that was over before', {}, { dueMs: 499 }],
+    ['that came when the door was mended', {}, { dueMs: 3_001 }],
+    ['that was answered so', {}, { cause: '503 no-capacity' }],
+    ['behind a door that is only slow', { kind: 'sandbox-latency' }, {}],
+    ['behind a door that is shut: it goes to another sandbox', { kind: 'sandbox-down' }, {}],
+  ])('is not, %s', (_name, fault, failure) => {
+    expect(isForgiven(fault, failure)).toBe(false);
+  });
 });
 
 it('forgives nothing under any other fault', () => {
