@@ -15,6 +15,7 @@ export const partialPartition: Scenario = siege({
     const connect = connectivities[(play.world.options.seed + n) % connectivities.length];
     if (connect !== undefined) await partitionPartly(play, connect, random);
   },
-  leaderChanges: () => 0,
+  // In one of them the leader has lost its majority.
+  leaderChanges: (strikes) => Math.floor(strikes / connectivities.length),
   isStable: false,
 });
