@@ -36,8 +36,15 @@ export async function tableOf(stage: Stage, { peerUrl }: StageDataPlane): Promis
   }
 }
 
-/** @returns in what the views differ, or why they cannot be compared; undefined: all are of one mind */
-export async function difference(stage: Stage, observer: Observer): Promise<string | undefined> {
+/**
+ * @param among of which functions
+ * @returns in what the views differ, or why they cannot be compared; undefined: all are of one mind
+ */
+export async function difference(
+  stage: Stage,
+  observer: Observer,
+  among: (name: string) => boolean,
+): Promise<string | undefined> {
   const leader = await stage.leader();
   if (leader === undefined) return 'nobody leads';
   const { client } = stage.replica(leader.id);
@@ -51,14 +58,19 @@ export async function difference(stage: Stage, observer: Observer): Promise<stri
       if (table === undefined) return `${dataPlane.id} does not answer`;
       dataPlanes.set(
         dataPlane.id,
-        table.endpoints.map(({ sandbox }) => sandbox),
+        table.endpoints.filter((endpoint) => among(endpoint.function)).map(({ sandbox }) => sandbox),
       );
     }
     const { rows } = await client.call('listSandboxes', {}, ASK_TIMEOUT_MS);
     observer.read();
-    const workers = [...observer.workers.values()].flatMap(({ ready }) => ready.map(({ id }) => id));
-    const scales = status.functions.map(({ name, desired, ready }) => ({ function: name, desired, ready }));
-    return divergence({ leader: rows, workers, dataPlanes, scales } satisfies Views);
+    const workers = [...observer.workers.values()]
+      .flatMap(({ ready }) => ready.filter((sandbox) => among(sandbox.function)))
+      .map(({ id }) => id);
+    const scales = status.functions
+      .filter(({ name }) => among(name))
+      .map(({ name, desired, ready }) => ({ function: name, desired, ready }));
+    const placed = rows.filter((row) => among(row.function));
+    return divergence({ leader: placed, workers, dataPlanes, scales } satisfies Views);
   } catch (error) {
     if (!isBatonError(error)) throw error;
     return error.message;

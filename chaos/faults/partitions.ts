@@ -251,7 +251,8 @@ async function cutOffWorker(
     if (kept < lost.size) throw new Error(`${worker} has ${kept} of its ${lost.size} sandboxes left`);
     return `${lost.size} sandboxes of ${worker} withdrawn, all of them alive`;
   });
-  await play.untilSettled(FOLLOW_TIMEOUT_MS);
+  // Others come and go at all times: they are asked about at the end.
+  await play.untilSettled(FOLLOW_TIMEOUT_MS, (name) => play.warmFunctions.includes(name));
 }
 
 /** Together with the way back less than an election timeout. */
