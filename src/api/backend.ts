@@ -1,5 +1,5 @@
 /** The control plane as the API sees it: one replica's role implements this. Errors are BatonErrors. */
-import type { Digest, FunctionName, ReplicaId, SandboxId, WorkerId } from '../lib/ids.ts';
+import type { Digest, FunctionName, FunctionUid, ReplicaId, SandboxId, WorkerId } from '../lib/ids.ts';
 import type { EventKind } from '../core/leader/event-kinds.ts';
 import type {
   DataPlaneRow,
@@ -7,6 +7,7 @@ import type {
   FunctionRow,
   ReconstructionView,
   SandboxRow,
+  ScaleView,
   WorkerRow,
 } from '../core/leader/types.ts';
 import type { FunctionRecord, FunctionSpec } from '../core/model/function.ts';
@@ -127,6 +128,8 @@ export interface ControlPlaneBackend {
   functions(): Promise<readonly FunctionRecord[]>;
   function(name: FunctionName): Promise<FunctionRecord | undefined>;
   scales(): readonly FunctionRow[];
+  /** Undefined: this leader does not know it yet. */
+  scale(uid: FunctionUid): ScaleView | undefined;
   workers(): readonly WorkerRow[];
   sandboxes(): readonly SandboxRow[];
   dataPlanes(): readonly DataPlaneRow[];

@@ -12,6 +12,7 @@ import type { ApiMethods } from './service.ts';
 import { parseFunctionDocument, toFunctionDocument } from './spec.ts';
 
 export { documentFromWire } from './document.ts';
+export { withoutUnknown } from './plain.ts';
 export { EVENT_KINDS } from '../core/leader/event-kinds.ts';
 export type {
   ClusterStatus,
@@ -23,6 +24,7 @@ export type {
   PutFunctionReply,
   Reconstruction,
   Replica,
+  ScaleReport,
   Worker,
 } from '../wire/gen/baton/api/v1/api.ts';
 

@@ -12,6 +12,7 @@ import { errorBody, httpStatusOf } from './errors.ts';
 import { METRICS_CONTENT_TYPE, renderMetrics } from './metrics.ts';
 import { laterFeature, matchPath, matchRoute, type Route } from './http-routes.ts';
 import { openApiDocument } from './openapi.ts';
+import { withoutUnknown } from './plain.ts';
 import type { ApiService } from './service.ts';
 
 const MAX_JSON_BYTES = 1_048_576;
@@ -235,7 +236,7 @@ async function readJson(request: IncomingMessage, required: boolean): Promise<un
 function sendJson(response: ServerResponse, status: number, value: unknown): void {
   response.statusCode = status;
   response.setHeader('content-type', 'application/json');
-  response.end(`${JSON.stringify(value)}\n`);
+  response.end(`${JSON.stringify(value, withoutUnknown)}\n`);
 }
 
 function sendText(response: ServerResponse, status: number, text: string, type = 'text/plain'): void {

@@ -4,7 +4,7 @@
  */
 import { BatonError, isBatonError } from '../lib/errors.ts';
 import { functionName, replicaId, sandboxId, workerId } from '../lib/ids.ts';
-import type { FunctionRow } from '../core/leader/types.ts';
+import type { FunctionRow, ScaleView } from '../core/leader/types.ts';
 import type { FunctionRecord } from '../core/model/function.ts';
 import type { Clock } from '../ports/system.ts';
 import type * as api from '../wire/gen/baton/api/v1/api.ts';
@@ -252,6 +252,7 @@ export class ApiService {
       concurrency: scale?.concurrency ?? 0,
       reason: scale?.reason ?? '',
       urls: this.#urls(record.spec.name),
+      scale: undefined,
     };
   }
 
@@ -267,10 +268,9 @@ export class ApiService {
     if (record === undefined) {
       throw new BatonError('not-found', `no function ${name}`, { hint: 'baton get functions lists them' });
     }
-    return this.#function(
-      record,
-      this.#backend.scales().find(({ uid }) => uid === record.uid),
-    );
+    const scale = this.#backend.scale(record.uid);
+    const row = scale && { ...scale, uid: record.uid, concurrency: scale.load };
+    return { ...this.#function(record, row), scale: scale && scaleReportOf(scale) };
   }
 
   #workers(): api.Worker[] {
@@ -374,4 +374,8 @@ function reconstructionOf(term: TermView): api.Reconstruction {
     cause: term.cause,
     electionMs: term.electionMs,
   };
+}
+
+function scaleReportOf({ decision, beginsWith, waitingFor, change }: ScaleView): api.ScaleReport {
+  return { decision, beginsWith, waitingFor: [...waitingFor], change };
 }

@@ -1,5 +1,6 @@
 /** How results are shown: a table for people, JSON and YAML for programs. Errors are one line with a hint. */
 import { stringify } from 'yaml';
+import { withoutUnknown } from '../api/client.ts';
 import { BatonError, explain } from '../lib/errors.ts';
 
 export type OutputFormat = 'table' | 'wide' | 'json' | 'yaml';
@@ -63,7 +64,16 @@ export function printRows<Row>(
 }
 
 export function printValue(to: Terminal, format: OutputFormat, value: unknown): void {
-  to.out(format === 'yaml' ? stringify(value) : `${JSON.stringify(value, null, 2)}\n`);
+  to.out(format === 'yaml' ? yamlText(value) : jsonText(value, 2));
+}
+
+export function yamlText(value: unknown): string {
+  return stringify(value, withoutUnknown);
+}
+
+/** @param indent left out: one line, for streams of objects */
+export function jsonText(value: unknown, indent?: number): string {
+  return `${JSON.stringify(value, withoutUnknown, indent)}\n`;
 }
 
 /** One line that says what happened and, after a dash, what to do. A function's own log follows when there is one. */

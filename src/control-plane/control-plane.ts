@@ -4,8 +4,22 @@
  */
 import { assert } from '../lib/assert.ts';
 import { BatonError, explain, isBatonError } from '../lib/errors.ts';
-import { type Digest, type FunctionName, type ReplicaId, type SandboxId, type WorkerId } from '../lib/ids.ts';
-import type { DataPlaneRow, DrainRow, FunctionRow, SandboxRow, WorkerRow } from '../core/leader/types.ts';
+import {
+  type Digest,
+  type FunctionName,
+  type FunctionUid,
+  type ReplicaId,
+  type SandboxId,
+  type WorkerId,
+} from '../lib/ids.ts';
+import type {
+  DataPlaneRow,
+  DrainRow,
+  FunctionRow,
+  SandboxRow,
+  ScaleView,
+  WorkerRow,
+} from '../core/leader/types.ts';
 import type { FunctionChange } from '../core/metadata/metadata-state.ts';
 import type { Cordon } from '../core/model/command.ts';
 import type { FunctionRecord } from '../core/model/function.ts';
@@ -258,6 +272,10 @@ export class ControlPlane implements ControlPlaneBackend {
 
   scales(): readonly FunctionRow[] {
     return this.#leading().brain.functions();
+  }
+
+  scale(uid: FunctionUid): ScaleView | undefined {
+    return this.#leading().brain.scale(uid);
   }
 
   workers(): readonly WorkerRow[] {

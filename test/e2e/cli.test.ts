@@ -150,8 +150,28 @@ describe('the command line', () => {
       address: expect.stringMatching(/^tcp:127\.0\.0\.1:\d+$/) as string,
     });
     expect(process.kill(row?.pid ?? 0, 0)).toBe(true);
-    for (const kind of ['functions', 'workers', 'data-planes', 'replicas'])
-      expect((await cluster.json<unknown[]>('get', kind)).length).toBeGreaterThan(0);
+    for (const kind of ['functions', 'workers', 'data-planes', 'replicas']) {
+      const { stdout } = await cluster.baton('get', kind, '--json');
+      expect((JSON.parse(stdout) as unknown[]).length).toBeGreaterThan(0);
+      expect(stdout, 'nothing of the wire’s own').not.toContain('_unknownFields');
+    }
+  });
+
+  it('describe says why a function has its scale, and what happened to a worker and a sandbox', async () => {
+    const fn = await cluster.json<{ scale: { decision: { rule: string }; change: { to: number } } }>(
+      'describe',
+      'py',
+    );
+    expect(fn.scale).toMatchObject({
+      decision: { rule: expect.stringMatching(/^(idle|stable|panic)$/) as string },
+      change: { to: expect.any(Number) as number, why: expect.any(String) as string },
+    });
+    expect((await cluster.baton('describe', 'function', 'py')).stdout).toMatch(/^ {2}decided by: .* ago$/m);
+    const worker = await cluster.json<{ events: object[]; runs: object[] }>('describe', 'worker', 'w1');
+    expect(worker.events).toContainEqual(expect.objectContaining({ event: 'worker-joined', subject: 'w1' }));
+    const [row] = await cluster.json<SandboxRow[]>('get', 'sandboxes');
+    const sandbox = await cluster.json<{ events: object[] }>('describe', 'sandbox', row?.id ?? '');
+    expect(sandbox.events).toContainEqual(expect.objectContaining({ event: 'placed', subject: row?.id }));
   });
 
   it('status has the keys that scripts read', async () => {

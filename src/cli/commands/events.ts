@@ -5,7 +5,7 @@ import { EVENT_KINDS, type ApiClient, type Event, type ListEventsReply } from '.
 import { isBatonError, type ErrorCode } from '../../lib/errors.ts';
 import { functionName } from '../../lib/ids.ts';
 import { Context, usage, wholeNumber } from '../context.ts';
-import type { Column, Terminal } from '../output.ts';
+import { jsonText, type Column, type Terminal } from '../output.ts';
 
 const FOLLOW_EVERY_MS = 250;
 const RETRY_MS = 1_000;
@@ -120,6 +120,8 @@ const PASSING: ReadonlySet<ErrorCode> = new Set([
   'not-leader',
   'unavailable',
   'disconnected',
+  // By a replica that stops.
+  'canceled',
   'timeout',
 ]);
 
@@ -128,7 +130,7 @@ function mayPass(error: unknown): boolean {
 }
 
 function lineOf(context: Context, row: Event): string {
-  if (context.format === 'json') return `${JSON.stringify(row)}\n`;
+  if (context.format === 'json') return jsonText(row);
   const { wallMs, kind, subject, message } = row;
   return `${new Date(wallMs).toISOString()}  ${kind.padEnd(KIND_WIDTH)}  ${subject}  ${firstLine(message)}\n`;
 }

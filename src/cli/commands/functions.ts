@@ -10,7 +10,7 @@ import { BatonError } from '../../lib/errors.ts';
 import { functionName } from '../../lib/ids.ts';
 import { collect, Context, usage, wholeNumber } from '../context.ts';
 import { packageFunction } from '../package-function.ts';
-import type { Terminal } from '../output.ts';
+import { jsonText, type Terminal } from '../output.ts';
 
 interface DeployFlags {
   readonly name?: string;
@@ -351,7 +351,7 @@ async function logs(context: Context, name: string, flags: LogFlags): Promise<vo
     rows: readonly { wallMs: number; sandbox: string; worker: string; stream: string; text: string }[],
   ): void => {
     for (const row of rows) {
-      if (context.format === 'json') context.terminal.out(`${JSON.stringify(row)}\n`);
+      if (context.format === 'json') context.terminal.out(jsonText(row));
       else context.terminal.out(`${new Date(row.wallMs).toISOString()} ${row.sandbox} ${row.text}\n`);
     }
   };

@@ -1,41 +1,13 @@
 /** Looking: get, describe, events. */
 import type { Command } from 'commander';
-import { stringify } from 'yaml';
-import { documentFromWire, type ApiClient } from '../../api/client.ts';
+import type { ApiClient } from '../../api/client.ts';
 import type * as api from '../../api/client.ts';
-import { BatonError } from '../../lib/errors.ts';
 import { functionName } from '../../lib/ids.ts';
-import { Context, usage } from '../context.ts';
+import { Context } from '../context.ts';
+import { describe } from './describe.ts';
 import { addEventsCommand } from './events.ts';
+import { functionRow, kindOf, only, type FunctionRow, type Kind } from './kinds.ts';
 import { workerState, type Column, type Terminal } from '../output.ts';
-
-const DESCRIBED_EVENTS = 10;
-
-type Kind = 'functions' | 'workers' | 'sandboxes' | 'data-planes' | 'replicas';
-
-const ALIASES: Readonly<Record<string, Kind>> = {
-  function: 'functions',
-  functions: 'functions',
-  fn: 'functions',
-  worker: 'workers',
-  workers: 'workers',
-  sandbox: 'sandboxes',
-  sandboxes: 'sandboxes',
-  'data-plane': 'data-planes',
-  'data-planes': 'data-planes',
-  replica: 'replicas',
-  replicas: 'replicas',
-};
-
-function kindOf(text: string): Kind {
-  const kind = Object.hasOwn(ALIASES, text) ? ALIASES[text] : undefined;
-  if (kind !== undefined) return kind;
-  throw usage(
-    'KIND',
-    `${JSON.stringify(text)} is not a kind`,
-    'use functions, workers, sandboxes, data-planes or replicas',
-  );
-}
 
 export function addInspectCommands(program: Command, terminal: Terminal): void {
   program
@@ -65,20 +37,6 @@ export function addInspectCommands(program: Command, terminal: Terminal): void {
     });
 
   addEventsCommand(program, terminal);
-}
-
-function only<Row extends { readonly id: string }>(
-  rows: readonly Row[],
-  name: string | undefined,
-  kind: string,
-): readonly Row[] {
-  if (name === undefined) return rows;
-  const found = rows.filter(({ id }) => id === name);
-  if (found.length === 0)
-    throw new BatonError('not-found', `no ${name} among the ${kind}`, {
-      hint: `baton get ${kind} lists them`,
-    });
-  return found;
 }
 
 async function get(context: Context, client: ApiClient, kind: Kind, name: string | undefined): Promise<void> {
@@ -117,26 +75,6 @@ async function get(context: Context, client: ApiClient, kind: Kind, name: string
     default:
       return kind satisfies never;
   }
-}
-
-interface FunctionRow {
-  readonly name: string;
-  readonly uid: number;
-  readonly generation: number;
-  readonly specIndex: number;
-  readonly ready: number;
-  readonly starting: number;
-  readonly desired: number;
-  readonly concurrency: number;
-  readonly reason: string;
-  readonly urls: readonly string[];
-  readonly spec: Record<string, unknown>;
-}
-
-function functionRow(fn: api.FunctionMessage): FunctionRow {
-  const { name, uid, generation, specIndex, ready, starting, desired, concurrency, reason, urls } = fn;
-  const spec = fn.spec === undefined ? {} : documentFromWire(fn.spec);
-  return { name, uid, generation, specIndex, ready, starting, desired, concurrency, reason, urls, spec };
 }
 
 const functionColumns: readonly Column<FunctionRow>[] = [
@@ -209,41 +147,3 @@ const replicaColumns: readonly Column<api.Replica>[] = [
   { title: 'HTTP', value: ({ http }) => http, wide: true },
   { title: 'HEARS', value: ({ reachable }) => reachable.join(','), wide: true },
 ];
-
-async function describe(context: Context, client: ApiClient, kind: Kind, name: string): Promise<void> {
-  if (kind !== 'functions') {
-    const rows: readonly { readonly id: string }[] =
-      kind === 'workers'
-        ? (await client.call('listWorkers', {})).rows
-        : kind === 'sandboxes'
-          ? (await client.call('listSandboxes', {})).rows
-          : kind === 'data-planes'
-            ? (await client.call('listDataPlanes', {})).rows
-            : (await client.call('getStatus', {})).replicas;
-    const [row] = only(rows, name, kind);
-    return context.value(row, () => stringify(row));
-  }
-  const fn = functionRow(await client.call('getFunction', { name: functionName(name) }));
-  const sandboxes = (await client.call('listSandboxes', {})).rows.filter((row) => row.function === name);
-  const { rows: events } = await client.call('listEvents', {
-    after: 0,
-    afterTerm: 0,
-    kinds: [],
-    function: name,
-    limit: DESCRIBED_EVENTS,
-  });
-  const whole = {
-    ...fn,
-    sandboxes: sandboxes.map(({ id, worker, state, generation, pid }) => ({
-      id,
-      worker,
-      state,
-      generation,
-      pid,
-    })),
-    events: events.map(({ wallMs, kind: event, subject, message }) => {
-      return { time: new Date(wallMs).toISOString(), event, subject, message };
-    }),
-  };
-  context.value(whole, () => stringify(whole));
-}

@@ -32,7 +32,7 @@ export interface Explanation {
 /** One line for people. */
 export function explain(why: Explanation, nowMs: number): string {
   const load = loadOf(why, nowMs);
-  return why.bound === undefined ? load : `${load}; ${boundOf(why.bound, nowMs)}`;
+  return why.bound === undefined ? load : `${load}; ${explainBound(why.bound, nowMs)}`;
 }
 
 function loadOf(why: Explanation, nowMs: number): string {
@@ -46,7 +46,7 @@ function loadOf(why: Explanation, nowMs: number): string {
   return `${amount(why.stableLoad)} at once over ${duration(why.stableWindowMs)} needs ${asks}`;
 }
 
-function boundOf({ kind, scale, untilMs }: Bound, nowMs: number): string {
+export function explainBound({ kind, scale, untilMs }: Bound, nowMs: number): string {
   const time = untilMs === undefined ? '' : left(untilMs, nowMs);
   switch (kind) {
     case 'activation':

@@ -11,7 +11,7 @@ import { unreachable } from '../../lib/assert.ts';
 import { limits } from '../../lib/limits.ts';
 import { advanceWaits, checkDataPlanes, onDemand, onHeld, onReport } from './data-planes.ts';
 import { drainOf, tellDraining } from './draining.ts';
-import { reasonOf } from './reason.ts';
+import { reasonOf, scaleView } from './reason.ts';
 import { close, mayClose } from './reconstruction.ts';
 import { deleteFunction, evaluate, isPressing, putFunction, retireOld, scaleOf } from './scaling.ts';
 import { LeaderState } from './state.ts';
@@ -24,6 +24,7 @@ import type {
   LeaderEffect,
   LeaderOptions,
   ReconstructionView,
+  ScaleView,
   SandboxRow,
   WorkerRow,
 } from './types.ts';
@@ -289,6 +290,12 @@ export class Leader {
         reason: reasonOf(s, node, starting),
       };
     });
+  }
+
+  /** Undefined: there is no such function. */
+  scale(uid: FunctionUid): ScaleView | undefined {
+    const node = this.#s.functions.get(uid);
+    return node && scaleView(this.#s, node, scaleOf(this.#s, node));
   }
 
   reconstruction(): ReconstructionView {

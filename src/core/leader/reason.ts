@@ -1,8 +1,10 @@
 /** Why a function has the scale that it has, in one line for people: what was decided, and what is being waited for. */
-import { explain } from '../autoscaler/explanation.ts';
+import { explain, explainBound, type Explanation } from '../autoscaler/explanation.ts';
 import type { FunctionNode, LeaderState } from './state.ts';
+import type { DecisionView, ScaleView } from './types.ts';
 
 const FAILURE_LENGTH = 200;
+const RECONCILING = 'nothing is scaled down before reconciliation closes';
 
 /** What was decided. */
 export function whyOf(
@@ -17,17 +19,63 @@ export function whyOf(
         ? `begins with ${rolloutFloor}`
         : `begins with ${rolloutFloor}, as the generation before it had`,
     );
-  if (obstacle?.kind === 'reconciling') parts.push('nothing is scaled down before reconciliation closes');
+  if (obstacle?.kind === 'reconciling') parts.push(RECONCILING);
   return parts.join('; ');
 }
 
 /** The same, and what is being waited for. */
 export function reasonOf(s: LeaderState, node: FunctionNode, starting: number): string {
-  const parts = [whyOf(s, node)];
+  return [whyOf(s, node), ...waitedFor(s, node, starting)].join('; ');
+}
+
+function waitedFor(s: LeaderState, node: FunctionNode, starting: number): string[] {
+  const parts: string[] = [];
   if (starting > 0) parts.push(`waiting for ${starting === 1 ? '1 start' : `${starting} starts`}`);
   const obstacle = obstacleOf(s, node);
   if (obstacle !== undefined) parts.push(obstacle);
-  return parts.join('; ');
+  return parts;
+}
+
+export function scaleView(
+  s: LeaderState,
+  node: FunctionNode,
+  { ready, starting }: Pick<ScaleView, 'ready' | 'starting'>,
+): ScaleView {
+  const { desired, decision, decidedMs, change, rolloutFloor } = node;
+  return {
+    ready,
+    starting,
+    desired,
+    load: node.scaler.latest,
+    reason: reasonOf(s, node, starting),
+    decision: decision && decisionView(decision.why, s.nowMs, s.nowMs - decidedMs),
+    beginsWith: rolloutFloor,
+    waitingFor: [
+      ...(node.obstacle?.kind === 'reconciling' ? [RECONCILING] : []),
+      ...waitedFor(s, node, starting),
+    ],
+    change: change && { from: change.from, to: change.to, why: change.why, msAgo: s.nowMs - change.atMs },
+  };
+}
+
+function decisionView(why: Explanation, nowMs: number, msAgo: number): DecisionView {
+  const { bound, panicUntilMs, wanted } = why;
+  return {
+    msAgo,
+    rule: panicUntilMs === undefined ? (wanted === 0 ? 'idle' : 'stable') : 'panic',
+    stableLoad: why.stableLoad,
+    panicLoad: why.panicLoad,
+    target: why.target,
+    stableWindowMs: why.stableWindowMs,
+    wanted,
+    panicLeftMs: panicUntilMs && Math.max(0, panicUntilMs - nowMs),
+    bound: bound && {
+      kind: bound.kind,
+      scale: bound.scale,
+      leftMs: bound.untilMs && Math.max(0, bound.untilMs - nowMs),
+      text: explainBound(bound, nowMs),
+    },
+  };
 }
 
 /** What it waits for, beside starts that are on their way. */

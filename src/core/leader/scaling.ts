@@ -97,10 +97,13 @@ export function evaluate(s: LeaderState, node: FunctionNode): void {
     node.obstacle = { kind: 'reconciling' };
   }
   node.decision = decision;
+  node.decidedMs = s.nowMs;
   if (desired !== node.desired) {
-    const before = node.desired;
+    const from = node.desired;
     node.desired = desired;
-    s.functionEvent('scaled', node.record.spec.name, `${before} → ${desired}: ${whyOf(s, node)}`);
+    const why = whyOf(s, node);
+    node.change = { from, to: desired, why, atMs: s.nowMs };
+    s.functionEvent('scaled', node.record.spec.name, `${from} → ${desired}: ${why}`);
   }
   if (have >= node.rolloutFloor && scale.ready > 0) node.rolloutFloor = 0;
   node.isDecided = s.closed;

@@ -109,6 +109,9 @@ export class FunctionNode {
   isDecided = false;
   /** The last one; undefined before the first. */
   decision: ScaleDecision | undefined = undefined;
+  decidedMs = 0;
+  /** The last time that another scale was wanted. */
+  change: ScaleChange | undefined = undefined;
   /** What keeps it from the desired scale, beside starts that are on their way. */
   obstacle: Obstacle | undefined = undefined;
   /** The last that was said of a lack of room; empty once it was over. */
@@ -137,6 +140,13 @@ export class FunctionNode {
     this.record = record;
     this.#scaler?.update(record.spec);
   }
+}
+
+export interface ScaleChange {
+  readonly from: number;
+  readonly to: number;
+  readonly why: string;
+  readonly atMs: number;
 }
 
 export type Obstacle =

@@ -133,6 +133,49 @@ export interface DrainRow {
   readonly waiting: readonly string[];
 }
 
+/** Everything about one function's scale. */
+export interface ScaleView {
+  readonly ready: number;
+  readonly starting: number;
+  readonly desired: number;
+  /** Requests in flight and queued, over all data planes. */
+  readonly load: number;
+  /** All of it in one line. */
+  readonly reason: string;
+  /** Undefined: nothing had to be decided in this term. */
+  readonly decision: DecisionView | undefined;
+  /** A generation begins with so many sandboxes, whatever the load; 0: it has begun. */
+  readonly beginsWith: number;
+  /** What keeps it from the wanted scale, a line each. */
+  readonly waitingFor: readonly string[];
+  /** The last time in this term that another scale was wanted. */
+  readonly change:
+    { readonly from: number; readonly to: number; readonly why: string; readonly msAgo: number } | undefined;
+}
+
+/** See autoscaler/explanation.ts. */
+export interface DecisionView {
+  readonly msAgo: number;
+  /** Which average decided; idle: there was nothing to decide by. */
+  readonly rule: 'idle' | 'stable' | 'panic';
+  readonly stableLoad: number;
+  readonly panicLoad: number;
+  readonly target: number;
+  readonly stableWindowMs: number;
+  /** What the load asks for, before any limit. */
+  readonly wanted: number;
+  readonly panicLeftMs: number | undefined;
+  /** What decided in the end; undefined: the load did. */
+  readonly bound:
+    | {
+        readonly kind: string;
+        readonly scale: number;
+        readonly leftMs: number | undefined;
+        readonly text: string;
+      }
+    | undefined;
+}
+
 /** Times count from the beginning of the term, its no-op applied; undefined: not yet, or never. */
 export interface ReconstructionView {
   readonly phase: 'announced' | 'known-workers' | 'reconciled';

@@ -1,6 +1,7 @@
 /** A leader with workers that carry its commands out, and one data plane that acknowledges: everything arrives at once. */
 import { Leader } from '../../../src/core/leader/leader.ts';
 import type { LeaderOptions } from '../../../src/core/leader/types.ts';
+import type { FunctionLoad } from '../../../src/core/model/data-plane-report.ts';
 import type { FunctionRecord, FunctionSpec, Label } from '../../../src/core/model/function.ts';
 import type { WorkerCapacity } from '../../../src/core/model/worker-report.ts';
 import { WorkerCore } from '../../../src/core/worker/worker-core.ts';
@@ -39,6 +40,8 @@ export class Stage {
     readonly function: string;
     readonly message: string;
   }[] = [];
+  /** What the data plane reports to be asked of functions. */
+  loads: readonly FunctionLoad[] = [];
   /** Requests that the data plane has in flight on a sandbox that is being withdrawn. */
   readonly inFlight: Map<SandboxId, number> = new Map();
   /** Every command that a worker was sent, in order. */
@@ -239,7 +242,7 @@ export class Stage {
         fence: { epoch: 1, term: this.#term },
         endpointSeq: this.leader.endpointSeq,
         specIndex: this.#index,
-        loads: [],
+        loads: this.loads,
         withdrawing,
         refused: [],
         owned: [],

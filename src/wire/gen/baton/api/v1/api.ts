@@ -212,6 +212,59 @@ export interface FunctionMessage {
   /** Why it is at this scale. */
   readonly reason: string;
   readonly urls: readonly string[];
+  /** Of one function alone (GetFunction): the same, piece by piece. */
+  readonly scale: ScaleReport | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
+}
+
+export interface ScaleReport {
+  /** Missing: nothing had to be decided in this term. */
+  readonly decision:
+    | ScaleDecision
+    | undefined;
+  /** A generation begins with so many sandboxes, whatever the load; 0: it has begun. */
+  readonly beginsWith: number;
+  /** What keeps it from the wanted scale, a line each. */
+  readonly waitingFor: readonly string[];
+  /** Missing: the scale that is wanted has not changed in this term. */
+  readonly change: ScaleChange | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
+}
+
+export interface ScaleDecision {
+  readonly msAgo: number;
+  /** Which average decided: stable or panic; idle: there was nothing to decide by. */
+  readonly rule: string;
+  /** Requests at once, over the windows. */
+  readonly stableLoad: number;
+  readonly panicLoad: number;
+  /** Requests at once that a sandbox should have. */
+  readonly target: number;
+  readonly stableWindowMs: number;
+  /** What the load asks for, before any limit. */
+  readonly wanted: number;
+  readonly panicLeftMs?:
+    | number
+    | undefined;
+  /** What decided in the end; missing: the load did. */
+  readonly bound: ScaleBound | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
+}
+
+export interface ScaleBound {
+  /** activation, rate-up, rate-down, delay, watching (no full window was seen in this term), last-sandbox (grace), min, max */
+  readonly kind: string;
+  readonly scale: number;
+  readonly leftMs?: number | undefined;
+  readonly text: string;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
+}
+
+export interface ScaleChange {
+  readonly from: number;
+  readonly to: number;
+  readonly why: string;
+  readonly msAgo: number;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -2256,6 +2309,7 @@ function createBaseFunctionMessage(): FunctionMessage {
     concurrency: 0,
     reason: "",
     urls: [],
+    scale: undefined,
     _unknownFields: {},
   };
 }
@@ -2294,6 +2348,9 @@ export const FunctionMessage: MessageFns<FunctionMessage> = {
     }
     for (const v of message.urls) {
       writer.uint32(90).string(v!);
+    }
+    if (message.scale !== undefined) {
+      ScaleReport.encode(message.scale, writer.uint32(98).fork()).join();
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -2405,6 +2462,460 @@ export const FunctionMessage: MessageFns<FunctionMessage> = {
             }
 
             message.urls.push(reader.string());
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.scale = ScaleReport.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        const buf = reader.skip(tag & 7);
+
+        const list = message._unknownFields![tag];
+
+        if (list === undefined) {
+          message._unknownFields![tag] = [buf];
+        } else {
+          list.push(buf);
+        }
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseScaleReport(): ScaleReport {
+  return { decision: undefined, beginsWith: 0, waitingFor: [], change: undefined, _unknownFields: {} };
+}
+
+export const ScaleReport: MessageFns<ScaleReport> = {
+  encode(message: ScaleReport, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.decision !== undefined) {
+      ScaleDecision.encode(message.decision, writer.uint32(10).fork()).join();
+    }
+    if (message.beginsWith !== 0) {
+      writer.uint32(16).uint32(message.beginsWith);
+    }
+    for (const v of message.waitingFor) {
+      writer.uint32(26).string(v!);
+    }
+    if (message.change !== undefined) {
+      ScaleChange.encode(message.change, writer.uint32(34).fork()).join();
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ScaleReport {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseScaleReport() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.decision = ScaleDecision.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.beginsWith = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.waitingFor.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.change = ScaleChange.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        const buf = reader.skip(tag & 7);
+
+        const list = message._unknownFields![tag];
+
+        if (list === undefined) {
+          message._unknownFields![tag] = [buf];
+        } else {
+          list.push(buf);
+        }
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseScaleDecision(): ScaleDecision {
+  return {
+    msAgo: 0,
+    rule: "",
+    stableLoad: 0,
+    panicLoad: 0,
+    target: 0,
+    stableWindowMs: 0,
+    wanted: 0,
+    panicLeftMs: undefined,
+    bound: undefined,
+    _unknownFields: {},
+  };
+}
+
+export const ScaleDecision: MessageFns<ScaleDecision> = {
+  encode(message: ScaleDecision, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.msAgo !== 0) {
+      writer.uint32(9).double(message.msAgo);
+    }
+    if (message.rule !== "") {
+      writer.uint32(18).string(message.rule);
+    }
+    if (message.stableLoad !== 0) {
+      writer.uint32(25).double(message.stableLoad);
+    }
+    if (message.panicLoad !== 0) {
+      writer.uint32(33).double(message.panicLoad);
+    }
+    if (message.target !== 0) {
+      writer.uint32(41).double(message.target);
+    }
+    if (message.stableWindowMs !== 0) {
+      writer.uint32(48).uint32(message.stableWindowMs);
+    }
+    if (message.wanted !== 0) {
+      writer.uint32(56).uint32(message.wanted);
+    }
+    if (message.panicLeftMs !== undefined) {
+      writer.uint32(65).double(message.panicLeftMs);
+    }
+    if (message.bound !== undefined) {
+      ScaleBound.encode(message.bound, writer.uint32(74).fork()).join();
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ScaleDecision {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseScaleDecision() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 9) {
+              break;
+            }
+
+            message.msAgo = reader.double();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.rule = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 25) {
+              break;
+            }
+
+            message.stableLoad = reader.double();
+            continue;
+          }
+          case 4: {
+            if (tag !== 33) {
+              break;
+            }
+
+            message.panicLoad = reader.double();
+            continue;
+          }
+          case 5: {
+            if (tag !== 41) {
+              break;
+            }
+
+            message.target = reader.double();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.stableWindowMs = reader.uint32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.wanted = reader.uint32();
+            continue;
+          }
+          case 8: {
+            if (tag !== 65) {
+              break;
+            }
+
+            message.panicLeftMs = reader.double();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.bound = ScaleBound.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        const buf = reader.skip(tag & 7);
+
+        const list = message._unknownFields![tag];
+
+        if (list === undefined) {
+          message._unknownFields![tag] = [buf];
+        } else {
+          list.push(buf);
+        }
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseScaleBound(): ScaleBound {
+  return { kind: "", scale: 0, leftMs: undefined, text: "", _unknownFields: {} };
+}
+
+export const ScaleBound: MessageFns<ScaleBound> = {
+  encode(message: ScaleBound, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.kind !== "") {
+      writer.uint32(10).string(message.kind);
+    }
+    if (message.scale !== 0) {
+      writer.uint32(16).uint32(message.scale);
+    }
+    if (message.leftMs !== undefined) {
+      writer.uint32(25).double(message.leftMs);
+    }
+    if (message.text !== "") {
+      writer.uint32(34).string(message.text);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ScaleBound {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseScaleBound() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.kind = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.scale = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 25) {
+              break;
+            }
+
+            message.leftMs = reader.double();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.text = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        const buf = reader.skip(tag & 7);
+
+        const list = message._unknownFields![tag];
+
+        if (list === undefined) {
+          message._unknownFields![tag] = [buf];
+        } else {
+          list.push(buf);
+        }
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseScaleChange(): ScaleChange {
+  return { from: 0, to: 0, why: "", msAgo: 0, _unknownFields: {} };
+}
+
+export const ScaleChange: MessageFns<ScaleChange> = {
+  encode(message: ScaleChange, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.from !== 0) {
+      writer.uint32(8).uint32(message.from);
+    }
+    if (message.to !== 0) {
+      writer.uint32(16).uint32(message.to);
+    }
+    if (message.why !== "") {
+      writer.uint32(26).string(message.why);
+    }
+    if (message.msAgo !== 0) {
+      writer.uint32(33).double(message.msAgo);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ScaleChange {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseScaleChange() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.from = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.to = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.why = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 33) {
+              break;
+            }
+
+            message.msAgo = reader.double();
             continue;
           }
         }
