@@ -11,7 +11,7 @@ import type { Verdict } from './verifiers/verdict.ts';
 import { WithdrawalWatch } from './withdrawal-watch.ts';
 
 /** The last strike begins before the time is over. A run that has time for one alone has got stuck in it. */
-const USUAL: Usual = { kind: 'time', faultsMs: 15_000, least: 2 };
+const USUAL: Usual = { kind: 'time', faultsMs: 12_000, least: 2 };
 const CALM_MS = { least: 300, spread: 900 } as const;
 
 export interface Siege {

@@ -32,6 +32,7 @@ const GONE_TIMEOUT_MS = 5_000;
 /** Longer than the grace that processes give what they are at. */
 const STOP_TIMEOUT_MS = 20_000;
 const LOG_LINES = 3;
+const SANDBOX_IDLE_MS = 3_000;
 /** In a process' own log, before what its new life writes. */
 export const LAUNCHED = 'launched';
 
@@ -240,7 +241,10 @@ export class Stage {
     this.#away.delete(id);
   }
 
-  /** Workers and data planes keep a record of what they did: debug lines of their logs. */
+  /**
+   * Workers and data planes keep a record of what they did: debug lines of their logs. Connections that a burst of requests made
+   * are closed soon after it, so that what is held at the end is seen without waiting for half a minute.
+   */
   #configure(member: Member): void {
     const { kind, directory } = member;
     const proxied = this.#network?.configure(member) ?? {};
@@ -248,7 +252,12 @@ export class Stage {
     const path = join(directory, 'config.json');
     const config = JSON.parse(readFileSync(path, 'utf8')) as object;
     const { leaseMs } = this.#plan;
-    const own = kind === 'replica' ? { leader: { leaseMs } } : { log: { level: 'debug' } };
+    const log = { level: 'debug' };
+    const own = {
+      replica: { leader: { leaseMs } },
+      'data-plane': { log, sandboxIdleMs: SANDBOX_IDLE_MS },
+      worker: { log },
+    }[kind];
     writeFileSync(path, JSON.stringify({ ...config, ...own, ...proxied }));
   }
 

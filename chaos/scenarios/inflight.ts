@@ -11,7 +11,7 @@ import { pause, until } from '../until.ts';
 import { judgeStarts, total, type Burst } from '../verifiers/starts.ts';
 
 const ROUNDS = 4;
-const SHORT_ROUNDS = 2;
+const SHORT_ROUNDS = 1;
 const STARTS = 500;
 /** Long enough that a kill meets them all at work. */
 const START_MS = 1_500;
@@ -69,7 +69,8 @@ export const inflight: Scenario = {
 
 async function killUnderBurst(play: Play, round: number, random: Prng): Promise<Round> {
   const { stage, chronicle, cold, ledger } = play;
-  const { functions, each, concurrency } = SHAPES[round % SHAPES.length] ?? SHAPES[0];
+  const { functions, each, concurrency } =
+    SHAPES[(play.world.options.seed + round) % SHAPES.length] ?? SHAPES[0];
   const names = Array.from({ length: functions }, (_, i) => `cold-${round}-${i + 1}`);
   await play.deploy(names, {
     concurrency,

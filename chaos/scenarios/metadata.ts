@@ -3,7 +3,8 @@
  * and filled. What the clients saw must fit a registry that exists once; what was acknowledged must be there at the end.
  */
 import { explain, isBatonError } from '../../src/lib/errors.ts';
-import { drawDiskFaults, Nemesis, planActs } from '../nemesis.ts';
+import type { Prng } from '../../src/lib/prng.ts';
+import { drawDiskFaults, Nemesis, planActs, type DiskFault } from '../nemesis.ts';
 import { Chronicle } from '../histories/chronicle.ts';
 import { Observer } from '../observer.ts';
 import type { Scenario, ScenarioOptions, ScenarioResult, ScenarioWorld } from '../scenario.ts';
@@ -14,7 +15,8 @@ import { equalHashes } from '../views.ts';
 import { RegistryClients } from '../workloads/registry.ts';
 
 const KILLS = 200;
-const SHORT_KILLS = 6;
+const SHORT_KILLS = 4;
+const SHORT_DISKS = 1;
 const LEAST_KILL_MS = 1_000;
 const CLIENTS = 12;
 const OPERATIONS_PER_KILL = 100;
@@ -35,7 +37,7 @@ export const metadata: Scenario = {
   async play(world) {
     const { stage, options, random } = world;
     const kills = killsOf(options);
-    const disks = options.disks ?? drawDiskFaults(kills, random.fork('disks'));
+    const disks = disksOf(options, kills, random.fork('disks'));
     const chronicle = new Chronicle();
     const observer = new Observer(stage, chronicle);
     const nemesis = new Nemesis(stage, chronicle, random.fork('nemesis'));
@@ -80,6 +82,16 @@ export const metadata: Scenario = {
 function killsOf({ count, faultsMs, isShort = false }: ScenarioOptions): number {
   if (faultsMs !== undefined) return Math.ceil(faultsMs / LEAST_KILL_MS);
   return count ?? (isShort ? SHORT_KILLS : KILLS);
+}
+
+/** Of many short runs each has one of them, as its seed draws it. */
+function disksOf(
+  { disks, isShort = false }: ScenarioOptions,
+  kills: number,
+  random: Prng,
+): readonly DiskFault[] {
+  const drawn = disks ?? drawDiskFaults(kills, random);
+  return isShort ? drawn.slice(0, SHORT_DISKS) : drawn;
 }
 
 /** After a fault that went wrong: whatever is down is started, and nothing more is asked of it. */

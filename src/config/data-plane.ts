@@ -45,6 +45,8 @@ export interface DataPlaneFile {
   readonly lookupTimeoutMs: number;
   /** How long a graceful stop lets running requests finish. */
   readonly drainGraceMs: number;
+  /** How long a connection to a sandbox is kept that nobody uses. */
+  readonly sandboxIdleMs: number;
   readonly log: LogSettings;
 }
 
@@ -64,6 +66,7 @@ function fields(context: ParseContext): z.ZodType<DataPlaneFile> {
       tokens: z.strictObject({ dataPlane: secretField }),
       lookupTimeoutMs: milliseconds(10_000, 100, 600_000),
       drainGraceMs: milliseconds(10_000, 0, 600_000),
+      sandboxIdleMs: milliseconds(30_000, 100, 600_000),
       log: logField,
     })
     .superRefine((file, refinement) => {

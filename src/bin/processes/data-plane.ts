@@ -40,7 +40,7 @@ export async function runDataPlane(path: string): Promise<void> {
       bus,
       front: new NodeHttpFront({ portSetting: 'caller.port' }),
       peerFront: new NodeHttpFront({ portSetting: 'peer.port' }),
-      upstream: new SocketUpstream(),
+      upstream: new SocketUpstream({ idleMs: file.sandboxIdleMs }),
       tableFile: new FileTable(join(file.stateDir, 'tables')),
       logger,
       registry,

@@ -129,6 +129,7 @@ describe('a data plane’s file', () => {
     expect(loadDataPlaneFile(file(dataPlane))).toMatchObject({
       domain: 'baton.localhost',
       lookupTimeoutMs: 10_000,
+      sandboxIdleMs: 30_000,
     });
   });
 
