@@ -1,5 +1,6 @@
 /** A scenario of one idea: the same kind of fault again and again, under all kinds of traffic, for as long as a run is meant to last. */
 import type { Prng } from '../src/lib/prng.ts';
+import { provision } from '../cluster/provision/provision.ts';
 import { Extent, type Usual } from './extent.ts';
 import { judge } from './judgement.ts';
 import { Play, type PlayOptions } from './play.ts';
@@ -48,12 +49,15 @@ const usualTraffic: PlayOptions = {
 };
 
 export function siege(options: Siege): Scenario {
-  const { name, about, plan, prepare } = options;
+  const { name, about, plan } = options;
   return {
     name,
     about,
     plan: { ...usualPlan, ...plan },
-    ...(prepare === undefined ? {} : { prepare }),
+    async prepare(progress) {
+      if (plan?.proxied !== undefined) await provision('toxiproxy-server', progress);
+      await options.prepare?.(progress);
+    },
     play: (world) => besiege(world, options),
   };
 }

@@ -47,15 +47,24 @@ export class Probes {
     try {
       for (const { id, url } of stations) await probes.#connect(id, url, password);
       for (const lane of lanes) probes.#listen(lane);
-      probes.begin(lanes);
-      await until('every wire carries messages', HEAR_TIMEOUT_MS, signal, () => {
-        return lanes.every((lane) => probes.between(lane, 0, Infinity).some(({ arrivedMs }) => arrivedMs));
-      });
-      probes.end();
+      await probes.untilCarried(lanes, signal);
       return probes;
     } catch (error) {
       await probes.close();
       throw error;
+    }
+  }
+
+  /** Resolves when each of these has carried something since now. */
+  async untilCarried(lanes: readonly Lane[], signal: AbortSignal): Promise<void> {
+    const fromMs = performance.now();
+    this.begin(lanes);
+    try {
+      await until('every wire carries messages', HEAR_TIMEOUT_MS, signal, () =>
+        lanes.every((lane) => this.between(lane, fromMs, Infinity).some(({ arrivedMs }) => arrivedMs)),
+      );
+    } finally {
+      this.end();
     }
   }
 

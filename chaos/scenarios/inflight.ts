@@ -81,6 +81,7 @@ async function killUnderBurst(play: Play, round: number, random: Prng): Promise<
   const killAfterMs = KILL_AFTER_MS.least + random.below(KILL_AFTER_MS.spread);
   const failedBefore = ledger.failed;
   const { id: leader, term } = chronicle.leader;
+  const changesBefore = chronicle.leaderChanges;
   const beganMs = chronicle.now();
   let atKill = { startedAtKill: 0, openAtKill: 0 };
   await play.fault('kill', leader, async () => {
@@ -100,6 +101,7 @@ async function killUnderBurst(play: Play, round: number, random: Prng): Promise<
     each,
     killAfterMs,
     ...atKill,
+    newLeaders: chronicle.leaderChanges - changesBefore,
     starts: startsOf(play, names),
     served: functions * each - (ledger.failed - failedBefore),
     servedMs,

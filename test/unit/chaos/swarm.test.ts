@@ -4,7 +4,7 @@ import { drawStrike } from '../../../chaos/swarm.ts';
 import { prng } from '../../../src/lib/prng.ts';
 
 const faults = (['control', 'bus', 'edge'] as const).flatMap((group) =>
-  ['a', 'b', 'c', 'd'].map((name) => ({ group, kind: `${group}-${name}` })),
+  ['a', 'b', 'c', 'd'].map((name) => ({ groups: [group], kind: `${group}-${name}` })),
 );
 const kinds = (seed: number, n: number): string[] =>
   drawStrike(faults, prng(seed), n).map(({ kind }) => kind);
@@ -22,7 +22,7 @@ describe('a swarm', () => {
     const drawn = strikes.map((n) => drawStrike(faults, prng(3), n));
     for (const together of drawn) {
       expect(together.length).toBeGreaterThan(0);
-      expect(new Set(together.map(({ group }) => group)).size).toBe(together.length);
+      expect(new Set(together.flatMap(({ groups }) => groups)).size).toBe(together.length);
     }
     const pairs = drawn.filter(({ length }) => length === 2).length;
     expect(pairs).toBeGreaterThan(40);
@@ -37,8 +37,17 @@ describe('a swarm', () => {
     expect(new Set(strikes.flatMap((n) => kinds(4, n))).size).toBe(faults.length);
   });
 
+  it('puts nothing beside a fault that touches everything', () => {
+    const lonely = { groups: ['control', 'bus', 'edge'] as const, kind: 'lonely' };
+    const drawn = strikes
+      .map((n) => drawStrike([lonely, ...faults], prng(3), n))
+      .filter((together) => together.includes(lonely));
+    expect(drawn.length).toBeGreaterThan(5);
+    for (const together of drawn) expect(together).toEqual([lonely]);
+  });
+
   it('has one group left, and strikes with one fault', () => {
-    const bus = faults.filter(({ group }) => group === 'bus');
+    const bus = faults.filter(({ groups }) => groups.includes('bus'));
     for (const n of strikes) expect(drawStrike(bus, prng(1), n)).toHaveLength(1);
     expect(drawStrike([], prng(1), 0)).toEqual([]);
   });
