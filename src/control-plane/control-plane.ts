@@ -3,7 +3,7 @@
  * backend of the API.
  */
 import { assert } from '../lib/assert.ts';
-import { BatonError, explain, isBatonError } from '../lib/errors.ts';
+import { BatonError, explain } from '../lib/errors.ts';
 import {
   type Digest,
   type FunctionName,
@@ -40,7 +40,6 @@ import type {
 } from '../api/backend.ts';
 import type { StoredArtifact } from '../ports/artifact-store.ts';
 import { subjects, type Subjects } from '../wire/subjects.ts';
-import { decodeLogReply, encodeLogQuery } from '../wire/worker-codec.ts';
 import { Artifacts } from './artifacts.ts';
 import type { ControlPlaneConfig, ControlPlanePorts } from './config.ts';
 import { DropCounter } from './drop-counter.ts';
@@ -51,11 +50,11 @@ import { RaftDriver } from './raft-driver.ts';
 import { refusal, Registrations } from './registrations.ts';
 import { TermBeginning } from './term-beginning.ts';
 import { TurnLoop } from './turn-loop.ts';
+import { workerLogs } from './worker-logs.ts';
 
 const SLICE_MS = 5;
 const MAX_BULK = 100_000;
 const CORDON_TIMEOUT_MS = 2_000;
-const LOG_TIMEOUT_MS = 1_000;
 const ARTIFACT_TIMEOUT_MS = 30_000;
 const CONFIRMED_ARTIFACTS = { digests: 10_000, keepMs: 300_000 } as const;
 
@@ -375,35 +374,12 @@ export class ControlPlane implements ControlPlaneBackend {
     const { brain } = this.#leading();
     const record = query.function === '' ? undefined : await this.function(query.function);
     if (query.function !== '' && record === undefined) throw refusal({ kind: 'not-found' }, query.function);
-    const after = new Map(query.cursors.map((cursor) => [cursor.worker, cursor.after]));
-    const pages = await Promise.all(
-      brain.workers().map(async ({ id }) => {
-        const payload = encodeLogQuery({
-          uid: record?.uid ?? (0 as FunctionRecord['uid']),
-          sandbox: query.sandbox,
-          after: after.get(id) ?? 0,
-          limit: query.limit,
-        });
-        try {
-          const reply = await this.#ports.bus.request(
-            this.#subjects.query(id, this.#config.replica),
-            payload,
-            LOG_TIMEOUT_MS,
-          );
-          return { worker: id, ...decodeLogReply(reply.payload) };
-        } catch (error) {
-          if (!isBatonError(error)) throw error;
-          return { worker: id, lines: [], cursor: after.get(id) ?? 0, dropped: 0 };
-        }
-      }),
+    const uid = record?.uid ?? (0 as FunctionUid);
+    return workerLogs(
+      { bus: this.#ports.bus, subjects: this.#subjects, self: this.#config.replica },
+      brain.workers().map(({ id }) => id),
+      { ...query, uid },
     );
-    const rows = pages.flatMap(({ worker, lines }) => lines.map((line) => ({ ...line, worker })));
-    rows.sort((a, b) => a.wallMs - b.wallMs || a.cursor - b.cursor);
-    return {
-      rows,
-      cursors: pages.map(({ worker, cursor }) => ({ worker, after: cursor })),
-      dropped: pages.reduce((sum, { dropped }) => sum + dropped, 0),
-    };
   }
 
   hasArtifact(digest: Digest): boolean {

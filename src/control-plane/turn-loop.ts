@@ -10,7 +10,7 @@ export type Work = () => void;
 
 export interface TurnLoopOptions {
   readonly sliceMs: number;
-  /** Bulk work waiting at once; what comes beyond it is refused, as NATS would drop it. */
+  /** Bulk work of each source waiting at once; what comes beyond it is refused, as NATS would drop it. */
   readonly maxBulk: number;
   /** Called after each turn's work, before the loop sleeps: flush what the turn produced. */
   readonly endOfTurn: () => void;
