@@ -166,6 +166,7 @@ describe('the command line', () => {
   });
 
   it('status has the keys that scripts read', async () => {
+    await cluster.reconciled();
     const status = await cluster.status();
     expect(status.leader).toMatch(/^r[123]$/);
     expect(new Set(status.replicas.map(({ stateHash }) => stateHash)).size).toBe(1);
@@ -302,8 +303,12 @@ describe('the command line', () => {
     await Promise.all([...load, long]);
     expect(new Set(statuses)).toEqual(new Set([200]));
     expect(await onW1()).toEqual([]);
-    const events = await cluster.json<{ kind: string; subject: string }[]>('events');
-    expect(events).toContainEqual(expect.objectContaining({ kind: 'drained', subject: 'w1' }));
+    // A leader that came after it says so itself, once it knows.
+    await until('the news', async () =>
+      (await cluster.json<{ kind: string; subject: string }[]>('events')).some(
+        ({ kind, subject }) => kind === 'drained' && subject === 'w1',
+      ),
+    );
 
     await cluster.baton('stop', 'w1');
     await cluster.start('w1');
@@ -315,6 +320,7 @@ describe('the command line', () => {
   });
 
   it('drain says what is in the way of the rest, and uncordon ends it', async () => {
+    await cluster.reconciled();
     const { code, stderr } = await cluster.baton('drain', 'w2', '--timeout', '1s');
     expect(code).toBe(1);
     expect(stderr).toMatch(

@@ -116,6 +116,11 @@ export class TestCluster {
     return this.json<StatusView>('status');
   }
 
+  /** A leader knows its workers and what they run: on a busy machine it may be a new one. */
+  async reconciled(): Promise<void> {
+    await until('reconciliation', async () => (await this.status()).reconstruction?.phase === 'reconciled');
+  }
+
   /** Module source → artifact in the cluster. */
   async upload(source: string, replica = 0): Promise<{ digest: string; entry: string }> {
     const file = join(this.dir, `module-${Math.abs(hash(source))}.mjs`);
