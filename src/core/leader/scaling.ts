@@ -23,8 +23,12 @@ export function putFunction(s: LeaderState, record: FunctionRecord, isNew: boole
   const known = s.functions.get(record.uid);
   if (known === undefined) {
     const node = new FunctionNode(record, s.placer.newTurn(), s.nowMs);
-    if (isNew) node.rolloutFloor = reachable(record, record.spec.scaling.initial);
     s.functions.set(record.uid, node);
+    if (isNew) {
+      node.rolloutFloor = reachable(record, record.spec.scaling.initial);
+      // Nobody else has evidence of it: there is nothing to wait for.
+      s.deciding.add(record.uid);
+    }
     for (const placed of s.placed.values()) if (placed.uid === record.uid) node.placed.add(placed);
     if (node.rolloutFloor > 0 || record.spec.scaling.min > 0 || node.placed.size > 0)
       s.active.add(record.uid);

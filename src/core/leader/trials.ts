@@ -89,6 +89,7 @@ export function adoptTrial(s: LeaderState, sandbox: SandboxId, record: FunctionR
   placed.graceMs = record.spec.timeoutMs;
   node.placed.add(placed);
   s.active.add(uid);
+  s.deciding.add(uid);
   if (placed.state === 'ready') s.writer.put(s.endpointOf(placed));
 }
 

@@ -32,6 +32,15 @@ describe('the scale of a function', () => {
     expect(stage.leader.scale((uid + 1) as FunctionUid)).toBeUndefined();
   });
 
+  it('of one that is registered before reconciliation closes is decided at once: there is no evidence to wait for', () => {
+    const stage = new Stage();
+    stage.worker('w1');
+    const { uid } = stage.put('hello', 0);
+    stage.run(300);
+    expect(stage.leader.isReconciled).toBe(false);
+    expect(scaleOf(stage, uid).decision).toMatchObject({ rule: 'idle', wanted: 0 });
+  });
+
   it('is its minimum’s, where nothing is asked of it', () => {
     const { stage, uid } = asked(0, 2);
     stage.run(2 * WINDOW_MS);
