@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { isBatonError } from '../lib/errors.ts';
 import { addClusterCommands } from './commands/cluster.ts';
+import { addCompletionCommands } from './commands/completion.ts';
 import { addFunctionCommands } from './commands/functions.ts';
 import { addInspectCommands } from './commands/inspect.ts';
 import { addOperateCommands } from './commands/operate.ts';
@@ -48,6 +49,7 @@ export function makeProgram(options: ProgramOptions): Command {
   addFunctionCommands(program, terminal);
   addInspectCommands(program, terminal);
   addOperateCommands(program, terminal);
+  addCompletionCommands(program, terminal);
   addProcessCommands(program);
   for (const command of program.commands) {
     // Global flags may stand after the command too, where people put them.

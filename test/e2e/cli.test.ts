@@ -214,6 +214,19 @@ describe('the command line', () => {
     expect(code).toBe(0);
   });
 
+  it('completes names, and is silent where there is no cluster', async () => {
+    const { stdout } = await cluster.baton('completion', 'bash');
+    expect(stdout).toContain('complete -F _baton baton');
+    expect((await cluster.baton('complete-names', 'functions')).stdout.split('\n')).toContain('py');
+    expect((await cluster.baton('complete-names', 'workers')).stdout).toBe('w1\nw2\n');
+    expect((await cluster.baton('complete-names', 'processes')).stdout.split('\n')).toContain('n1');
+    expect(await baton('complete-names', 'functions', '--dir', join(scratch, 'nowhere'))).toEqual({
+      code: 0,
+      stdout: '',
+      stderr: '',
+    });
+  });
+
   it('apply takes several documents, whole or not at all', async () => {
     writeFileSync(join(scratch, 'two.mjs'), `export default () => 'applied';`);
     const file = join(scratch, 'functions.yaml');
@@ -404,6 +417,7 @@ describe('the command line', () => {
       ['events', '--kind', 'scaled,grown'],
       /--kind: "grown" is not a kind of event/,
     ],
+    ['a shell that is none', 2, ['completion', 'tcsh'], /"tcsh" is not a shell that is known/],
     ['a format that is none', 2, ['get', 'functions', '-o', 'xml'], /is not a format/],
     ['a feature of later', 1, ['rollback', 'greeter'], /rollback: not there yet/],
   ])('says what is wrong with %s in one line', async (_what, code, args, message) => {

@@ -4,9 +4,10 @@ import type * as api from '../../api/client.ts';
 import { BatonError } from '../../lib/errors.ts';
 import { usage } from '../context.ts';
 
-export type Kind = 'functions' | 'workers' | 'sandboxes' | 'data-planes' | 'replicas';
+export const KIND_WORDS = ['functions', 'workers', 'sandboxes', 'data-planes', 'replicas'] as const;
+export type Kind = (typeof KIND_WORDS)[number];
 
-const ALIASES: Readonly<Record<string, Kind>> = {
+export const KIND_ALIASES: Readonly<Record<string, Kind>> = {
   function: 'functions',
   functions: 'functions',
   fn: 'functions',
@@ -21,13 +22,9 @@ const ALIASES: Readonly<Record<string, Kind>> = {
 };
 
 export function kindOf(text: string): Kind {
-  const kind = Object.hasOwn(ALIASES, text) ? ALIASES[text] : undefined;
+  const kind = Object.hasOwn(KIND_ALIASES, text) ? KIND_ALIASES[text] : undefined;
   if (kind !== undefined) return kind;
-  throw usage(
-    'KIND',
-    `${JSON.stringify(text)} is not a kind`,
-    'use functions, workers, sandboxes, data-planes or replicas',
-  );
+  throw usage('KIND', `${JSON.stringify(text)} is not a kind`, `use ${KIND_WORDS.join(', ')}`);
 }
 
 export function only<Row extends { readonly id: string }>(
