@@ -1,6 +1,6 @@
 /**
- * Reports to the leader: each interval, and at once when an acknowledgement changes. A new leader gets everything, with
- * the endpoints that are held here; reports are lost like any message, so the first few to it are full.
+ * Reports to the leader: each interval, and at once when an acknowledgement changes. A new leader is first told which endpoints
+ * are held here, twice: what is told is lost like any message.
  */
 import { encodeDataPlaneMessage, splitEndpoints } from '../wire/data-plane-codec.ts';
 import type { Dispatcher } from '../core/dispatch/dispatcher.ts';
@@ -16,8 +16,13 @@ import type { Life } from './life.ts';
 
 /** Between two reports, however much happens. */
 const MIN_GAP_MS = 5;
-/** A second between the first and the last. */
-const FULL_REPORTS = 5;
+/** Between the two times that what is held is told. */
+const TELL_AGAIN_MS = 1_000;
+/**
+ * When more is held than this, a new leader first hears of the functions that are asked for: only their scale is decided before
+ * reconciliation closes. Of the rest it hears a second later, of what no worker has reported by then: mostly nothing.
+ */
+const HELD_AT_ONCE = 4_096;
 
 export interface ReporterOptions {
   readonly clock: Clock;
@@ -38,7 +43,9 @@ export interface ReporterOptions {
 export class Reporter {
   readonly #options: ReporterOptions;
   #seq = 0;
-  #full = 0;
+  /** How often what is held is yet to be told, and when next. */
+  #untold = 0;
+  #tellMs = 0;
   /** What is held, while it is being told. */
   #telling: readonly Endpoint[][] | undefined = undefined;
   #lastMs = Number.NEGATIVE_INFINITY;
@@ -81,22 +88,32 @@ export class Reporter {
 
   /** To a leader that has heard nothing from us, or may have missed something. */
   onLeader(): void {
-    this.#full = FULL_REPORTS;
+    this.#untold = 2;
+    this.#tellMs = this.#options.clock.now();
     this.#telling = undefined;
     this.soon();
   }
 
   #send(periodic: boolean): void {
-    const { clock, link, dispatcher, endpoints } = this.#options;
+    const { clock, link, dispatcher } = this.#options;
     const now = clock.now();
     // Measured also while nobody listens, so that the first report to a leader is about now.
     const loads = dispatcher.loads(now, periodic);
     if (!link.hasLeader || this.#telling !== undefined) return;
     this.#lastMs = now;
     // First what is held and this leader has not confirmed: load alone would make it start a second fleet.
-    if (this.#full === FULL_REPORTS || this.#full === 1)
-      this.#tellHeld(splitEndpoints(endpoints().unconfirmedEndpoints()), 0);
-    else this.#report(loads);
+    if (this.#untold === 0 || now < this.#tellMs) return this.#report(loads);
+    const held = this.#held(loads, this.#untold === 2);
+    this.#untold--;
+    this.#tellMs = now + TELL_AGAIN_MS;
+    this.#tellHeld(splitEndpoints(held), 0);
+  }
+
+  #held(loads: readonly FunctionLoad[], first: boolean): Endpoint[] {
+    const unconfirmed = this.#options.endpoints().unconfirmedEndpoints();
+    if (!first || unconfirmed.length <= HELD_AT_ONCE) return unconfirmed;
+    const asked = new Set(loads.map(({ uid }) => uid));
+    return unconfirmed.filter(({ uid }) => asked.has(uid));
   }
 
   /** A part in each turn, so that requests go on in between; after the last the report. */
@@ -116,7 +133,6 @@ export class Reporter {
 
   #report(loads: readonly FunctionLoad[]): void {
     const { clock, bus, link, dispatcher, endpoints, specs, life, caller, peer } = this.#options;
-    const full = this.#full > 0;
     const table = endpoints();
     const withdrawing = dispatcher.withdrawing(clock.now()).sort((a, b) => b.inFlight - a.inFlight);
     link.tell(
@@ -136,9 +152,7 @@ export class Reporter {
         refused: dispatcher.refusedEndpoints().slice(0, reportBounds.refused),
         condemned: dispatcher.condemnedEndpoints().slice(0, reportBounds.condemned),
         owned: dispatcher.owned().slice(0, reportBounds.owned),
-        full,
       }),
     );
-    if (full) this.#full--;
   }
 }

@@ -82,7 +82,6 @@ function reportFrom(report: wire.DataPlaneReport): Extract<DataPlaneMessage, { k
     refused: report.refused.map((id) => sandboxId(id)),
     condemned: report.condemned.map((id) => sandboxId(id)),
     owned: report.owned.map(functionUid),
-    full: report.full,
   };
 }
 

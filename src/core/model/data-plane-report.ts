@@ -33,8 +33,6 @@ export interface DataPlaneReport {
   readonly condemned: readonly SandboxId[];
   /** Hard-limited functions that this data plane owns. */
   readonly owned: readonly FunctionUid[];
-  /** The first report to a new leader: nothing is left out, and `held` messages follow. */
-  readonly full: boolean;
 }
 
 /** The endpoints a data plane holds, in parts: evidence of scale for a new leader. */

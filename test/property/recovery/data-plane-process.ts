@@ -30,7 +30,7 @@ import type { Stream } from './network.ts';
 import type { Outcome, Request } from './request.ts';
 
 const REPORT_MS = 250;
-const FULL_REPORTS = 3;
+const TELL_AGAIN_MS = 1_000;
 const SWEEP_MS = 20;
 const PULL_GAP_MS = 25;
 const LOOKUP_MS = 4_000;
@@ -54,7 +54,10 @@ export class DataPlaneProcess implements ExchangingDataPlane {
   #announced = false;
   #alive = true;
   #seq = 0;
-  #full = 0;
+  #untold = 0;
+  #tellMs = 0;
+  /** Some tell at first only what functions hold that are asked for, as if it were a great deal. */
+  readonly #tellsAll: boolean;
   #reportScheduled = false;
   readonly #pulledMs: Record<PullStream, number> = { endpoints: -1, specs: -1 };
   /** Queues that the leader of now has not acknowledged yet. */
@@ -81,6 +84,7 @@ export class DataPlaneProcess implements ExchangingDataPlane {
     this.#server = server;
     this.#exchanges = new Exchanges(world, this, random);
     this.incarnation = { ms: life, nonce: random.uint32() };
+    this.#tellsAll = this.incarnation.nonce % 2 === 0;
     this.dispatcher = new Dispatcher({
       ...DISPATCHER_DEFAULTS,
       random: random.fork('dispatch'),
@@ -148,7 +152,8 @@ export class DataPlaneProcess implements ExchangingDataPlane {
     this.#fence = fence;
     this.#announced = true;
     if (isNew) {
-      this.#full = FULL_REPORTS;
+      this.#untold = 2;
+      this.#tellMs = this.#world.nowMs;
       this.reportSoon();
       for (const { uid, queued } of this.dispatcher.loads(this.#world.nowMs, false))
         if (queued > 0) this.#demand.add(uid);
@@ -235,9 +240,12 @@ export class DataPlaneProcess implements ExchangingDataPlane {
     const { nowMs } = this.#world;
     const loads = this.dispatcher.loads(nowMs, periodic);
     if (!this.#announced) return;
-    const full = this.#full > 0;
-    if (this.#full === FULL_REPORTS || this.#full === 1) {
-      const endpoints = this.table.endpoints();
+    if (this.#untold > 0 && nowMs >= this.#tellMs) {
+      const asked = new Set(loads.map(({ uid }) => uid));
+      const isAll = this.#tellsAll || this.#untold === 1;
+      const endpoints = this.table.unconfirmedEndpoints().filter(({ uid }) => isAll || asked.has(uid));
+      this.#untold--;
+      this.#tellMs = nowMs + TELL_AGAIN_MS;
       this.#tell({ kind: 'held', incarnation: this.incarnation, part: 0, parts: 1, endpoints });
     }
     this.#tell({
@@ -255,9 +263,7 @@ export class DataPlaneProcess implements ExchangingDataPlane {
       refused: this.dispatcher.refusedEndpoints(),
       condemned: this.dispatcher.condemnedEndpoints(),
       owned: this.dispatcher.owned(),
-      full,
     });
-    if (full) this.#full--;
   }
 
   #demandSoon(): void {

@@ -8,10 +8,10 @@ import { functionUid, sandboxId, workerId } from '../../../src/lib/ids.ts';
 import { decodeDataPlaneMessage } from '../../../src/wire/data-plane-codec.ts';
 import { ManualClock } from '../turn-loop/manual-clock.ts';
 
-function held(count: number): Endpoint[] {
+function held(count: number, uid = 1): Endpoint[] {
   return Array.from({ length: count }, (_, i) => ({
-    sandbox: sandboxId(`f-1-1-${i}`),
-    uid: functionUid(1),
+    sandbox: sandboxId(`f-${uid}-1-${i}`),
+    uid: functionUid(uid),
     generation: 1,
     specIndex: 1,
     worker: workerId('w1'),
@@ -46,7 +46,7 @@ function reporting(endpoints: readonly Endpoint[]) {
     caller: '',
     peer: '',
   } as unknown as ReporterOptions;
-  return { reporter: new Reporter(options), clock, told, link };
+  return { reporter: new Reporter(options), clock, told, link, table };
 }
 
 const kinds = (told: readonly DataPlaneMessage[]): string => told.map(({ kind }) => kind).join(' ');
@@ -72,6 +72,27 @@ describe('what a new leader is told', () => {
     expect(new Set(parts.flatMap(({ endpoints }) => endpoints.map(({ sandbox }) => sandbox))).size).toBe(
       3_000,
     );
+  });
+
+  it('is first what functions hold that are asked for, when it is a great deal; a second later what nobody has confirmed by then', () => {
+    const busy = held(20);
+    const { reporter, clock, told, table } = reporting([...busy, ...held(5_000, 2)]);
+    const sandboxes = (): string[] =>
+      told.flatMap((message) =>
+        message.kind === 'held' ? message.endpoints.map(({ sandbox }) => sandbox) : [],
+      );
+    reporter.start();
+    reporter.onLeader();
+    clock.settle();
+    expect(sandboxes()).toEqual(busy.map(({ sandbox }) => sandbox));
+    const confirmed = held(4_990, 2).map((endpoint) => ({ kind: 'put' as const, endpoint }));
+    table.onBatch({ fence: { epoch: 1, term: 2 }, seq: 1, changes: [] }, 0);
+    expect(table.onBatch({ fence: { epoch: 1, term: 2 }, seq: 2, changes: confirmed }, 0).pull).toBe(false);
+    told.length = 0;
+    clock.advance(750);
+    expect(sandboxes()).toEqual([]);
+    while (clock.nowMs < 1_000) clock.advance(250);
+    expect(sandboxes().length).toBe(20 + 10);
   });
 
   it('begins anew when the leader changes meanwhile', () => {

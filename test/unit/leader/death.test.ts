@@ -108,7 +108,6 @@ class Watch {
           refused: [],
           condemned: [],
           owned: [],
-          full: true,
         },
         this.nowMs,
       );

@@ -247,7 +247,6 @@ export class Stage {
         refused: [],
         owned: [],
         condemned: [],
-        full: true,
       },
       this.nowMs,
     );

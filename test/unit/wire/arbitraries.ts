@@ -200,7 +200,6 @@ export const dataPlaneMessage: Arbitrary<DataPlaneMessage> = fc.oneof(
     refused: few(sandbox),
     condemned: few(sandbox),
     owned: few(uid),
-    full: bool,
   }),
   fc
     .tuple(parts, fc.record({ kind: fc.constant('held' as const), incarnation, endpoints: few(endpoint) }))

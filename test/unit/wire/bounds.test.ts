@@ -205,7 +205,6 @@ describe('a report', () => {
       refused: sandboxes(reportBounds.refused),
       condemned: sandboxes(reportBounds.condemned),
       owned: Array.from({ length: reportBounds.owned }, () => uid),
-      full: true,
     });
     expect(report.length).toBeLessThanOrEqual(limits.messageBytes);
   });

@@ -213,7 +213,6 @@ export interface DataPlaneReport {
   readonly withdrawing: readonly WithdrawingEndpoint[];
   readonly refused: readonly string[];
   readonly owned: readonly number[];
-  readonly full: boolean;
   readonly condemned: readonly string[];
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
@@ -2157,7 +2156,6 @@ function createBaseDataPlaneReport(): DataPlaneReport {
     withdrawing: [],
     refused: [],
     owned: [],
-    full: false,
     condemned: [],
     _unknownFields: {},
   };
@@ -2204,9 +2202,6 @@ export const DataPlaneReport: MessageFns<DataPlaneReport> = {
         writer.uint64(v);
       }
       writer.join();
-    }
-    if (message.full !== false) {
-      writer.uint32(104).bool(message.full);
     }
     for (const v of message.condemned) {
       writer.uint32(114).string(v!);
@@ -2340,14 +2335,6 @@ export const DataPlaneReport: MessageFns<DataPlaneReport> = {
             }
 
             break;
-          }
-          case 13: {
-            if (tag !== 104) {
-              break;
-            }
-
-            message.full = reader.bool();
-            continue;
           }
           case 14: {
             if (tag !== 114) {
