@@ -27,8 +27,9 @@ export interface FailoverFigures {
 }
 
 const POLL_MS = 10;
-/** Counting a hundred thousand sandboxes is work for the leader that is looked at. */
-const COUNT_EVERY_MS = 50;
+/** Looking is work for the leader that is looked at: seldom while much is missing, often when it is nearly there. */
+const COUNT_LEAST_MS = 25;
+const countEveryMs = (missing: number): number => COUNT_LEAST_MS + 225 * missing;
 const COLD_EVERY_MS = 25;
 const LIMIT_MS = 60_000;
 /** After the close: what a sweep would do is done by then. */
@@ -45,14 +46,15 @@ export async function killLeader(fleet: Fleet, bench: Bench): Promise<FailoverFi
   const killedMs = performance.now();
   process.kill(fleet.pidOf(before.id), 'SIGKILL');
   const cold = new ColdCalls(fleet);
+  bench.atEnd(() => cold.stop());
   const survivors = fleet.replicas.view.replicas.filter(({ id }) => id !== before.id);
   const winner = await Promise.any(survivors.map(({ http }) => untilMetric(http, 'baton_raft_is_leader', 1)));
   const wonMs = performance.now();
   bench.say(`leads again ${Math.round(wonMs - killedMs)} ms after the kill`);
-  await untilMetric(winner, 'baton_sandboxes_ready', fleet.size.sandboxes, COUNT_EVERY_MS);
+  await untilMetric(winner, 'baton_sandboxes_ready', fleet.size.sandboxes, countEveryMs);
   const heldMs = performance.now();
   bench.say(`holds all sandboxes ${Math.round(heldMs - wonMs)} ms after it won`);
-  await untilMetric(winner, 'baton_reconciled', 1, COUNT_EVERY_MS);
+  await untilMetric(winner, 'baton_reconciled', 1, () => COUNT_LEAST_MS);
   const closedMs = performance.now();
   await delay(AFTERMATH_MS);
   await cold.stop();
@@ -76,18 +78,20 @@ export async function killLeader(fleet: Fleet, bench: Bench): Promise<FailoverFi
   };
 }
 
-/** Resolves with the address of the replica whose metric is there. */
+/** Resolves with the address of the replica whose metric is there; `everyMs` of the share that is missing. */
 async function untilMetric(
   http: string,
   name: string,
   least: number,
-  everyMs: number = POLL_MS,
+  everyMs: (missing: number) => number = () => POLL_MS,
 ): Promise<string> {
   const deadlineMs = performance.now() + LIMIT_MS;
   for (;;) {
-    if (total(await readMetrics(http), name) >= least) return http;
-    if (performance.now() > deadlineMs) throw new BatonError('timeout', `${name} stays below ${least}`);
-    await delay(everyMs);
+    const value = total(await readMetrics(http), name);
+    if (value >= least) return http;
+    if (performance.now() > deadlineMs)
+      throw new BatonError('timeout', `${name} stays at ${value}, below ${least}`);
+    await delay(everyMs(1 - value / least));
   }
 }
 

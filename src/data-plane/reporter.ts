@@ -16,11 +16,13 @@ import type { Life } from './life.ts';
 
 /** Between two reports, however much happens. */
 const MIN_GAP_MS = 5;
-/** Between the two times that what is held is told. */
+/** Until what is held is told again. */
 const TELL_AGAIN_MS = 1_000;
+/** Until the rest is told: within the leader's suspicion, for it withdraws what it does not know when that is over. */
+const TELL_REST_MS = 2_000;
 /**
  * When more is held than this, a new leader first hears of the functions that are asked for: only their scale is decided before
- * reconciliation closes. Of the rest it hears a second later, of what no worker has reported by then: mostly nothing.
+ * reconciliation closes. Of the rest it hears later, of what no worker has reported by then: mostly nothing.
  */
 const HELD_AT_ONCE = 4_096;
 
@@ -44,8 +46,10 @@ export class Reporter {
   readonly #options: ReporterOptions;
   #seq = 0;
   /** How often what is held is yet to be told, and when next. */
-  #untold = 0;
+  #tellings = 0;
   #tellMs = 0;
+  /** The rest was left for the second time. */
+  #untold = false;
   /** What is held, while it is being told. */
   #telling: readonly Endpoint[][] | undefined = undefined;
   #lastMs = Number.NEGATIVE_INFINITY;
@@ -88,7 +92,7 @@ export class Reporter {
 
   /** To a leader that has heard nothing from us, or may have missed something. */
   onLeader(): void {
-    this.#untold = 2;
+    this.#tellings = 2;
     this.#tellMs = this.#options.clock.now();
     this.#telling = undefined;
     this.soon();
@@ -102,18 +106,16 @@ export class Reporter {
     if (!link.hasLeader || this.#telling !== undefined) return;
     this.#lastMs = now;
     // First what is held and this leader has not confirmed: load alone would make it start a second fleet.
-    if (this.#untold === 0 || now < this.#tellMs) return this.#report(loads);
-    const held = this.#held(loads, this.#untold === 2);
-    this.#untold--;
-    this.#tellMs = now + TELL_AGAIN_MS;
+    if (this.#tellings === 0 || now < this.#tellMs) return this.#report(loads);
+    let held = this.#options.endpoints().unconfirmedEndpoints();
+    this.#untold = this.#tellings === 2 && held.length > HELD_AT_ONCE;
+    if (this.#untold) {
+      const asked = new Set(loads.map(({ uid }) => uid));
+      held = held.filter(({ uid }) => asked.has(uid));
+    }
+    this.#tellings--;
+    this.#tellMs = now + (this.#untold ? TELL_REST_MS : TELL_AGAIN_MS);
     this.#tellHeld(splitEndpoints(held), 0);
-  }
-
-  #held(loads: readonly FunctionLoad[], first: boolean): Endpoint[] {
-    const unconfirmed = this.#options.endpoints().unconfirmedEndpoints();
-    if (!first || unconfirmed.length <= HELD_AT_ONCE) return unconfirmed;
-    const asked = new Set(loads.map(({ uid }) => uid));
-    return unconfirmed.filter(({ uid }) => asked.has(uid));
   }
 
   /** A part in each turn, so that requests go on in between; after the last the report. */
@@ -152,6 +154,7 @@ export class Reporter {
         refused: dispatcher.refusedEndpoints().slice(0, reportBounds.refused),
         condemned: dispatcher.condemnedEndpoints().slice(0, reportBounds.condemned),
         owned: dispatcher.owned().slice(0, reportBounds.owned),
+        untold: this.#untold,
       }),
     );
   }

@@ -82,6 +82,7 @@ function reportFrom(report: wire.DataPlaneReport): Extract<DataPlaneMessage, { k
     refused: report.refused.map((id) => sandboxId(id)),
     condemned: report.condemned.map((id) => sandboxId(id)),
     owned: report.owned.map(functionUid),
+    untold: report.untold,
   };
 }
 

@@ -34,6 +34,7 @@ function admit(s: LeaderState, id: DataPlaneId, incarnation: Incarnation): DataP
     node.endpointSeq = 0;
     node.specIndex = 0;
     node.withdrawing = new Map();
+    node.untold = false;
   }
   node.heardMs = s.nowMs;
   if (!node.live) s.event('data-plane-joined', id, 'heard again');
@@ -79,6 +80,7 @@ export function onReport(s: LeaderState, id: DataPlaneId, report: DataPlaneRepor
   const learned = report.specIndex !== node.specIndex;
   node.specIndex = report.specIndex;
   node.owned = report.owned;
+  node.untold = report.untold;
   node.withdrawing = new Map(report.withdrawing.map(({ sandbox, inFlight }) => [sandbox, inFlight]));
   acceptClaims(s, node);
   const reported = new Set(report.loads.map(({ uid }) => uid));

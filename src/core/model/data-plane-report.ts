@@ -33,6 +33,8 @@ export interface DataPlaneReport {
   readonly condemned: readonly SandboxId[];
   /** Hard-limited functions that this data plane owns. */
   readonly owned: readonly FunctionUid[];
+  /** It holds more than it has told this leader, and is going to. */
+  readonly untold: boolean;
 }
 
 /** The endpoints a data plane holds, in parts: evidence of scale for a new leader. */

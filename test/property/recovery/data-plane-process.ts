@@ -31,6 +31,7 @@ import type { Outcome, Request } from './request.ts';
 
 const REPORT_MS = 250;
 const TELL_AGAIN_MS = 1_000;
+const TELL_REST_MS = 2_000;
 const SWEEP_MS = 20;
 const PULL_GAP_MS = 25;
 const LOOKUP_MS = 4_000;
@@ -54,8 +55,9 @@ export class DataPlaneProcess implements ExchangingDataPlane {
   #announced = false;
   #alive = true;
   #seq = 0;
-  #untold = 0;
+  #tellings = 0;
   #tellMs = 0;
+  #untold = false;
   /** Some tell at first only what functions hold that are asked for, as if it were a great deal. */
   readonly #tellsAll: boolean;
   #reportScheduled = false;
@@ -152,7 +154,7 @@ export class DataPlaneProcess implements ExchangingDataPlane {
     this.#fence = fence;
     this.#announced = true;
     if (isNew) {
-      this.#untold = 2;
+      this.#tellings = 2;
       this.#tellMs = this.#world.nowMs;
       this.reportSoon();
       for (const { uid, queued } of this.dispatcher.loads(this.#world.nowMs, false))
@@ -240,12 +242,14 @@ export class DataPlaneProcess implements ExchangingDataPlane {
     const { nowMs } = this.#world;
     const loads = this.dispatcher.loads(nowMs, periodic);
     if (!this.#announced) return;
-    if (this.#untold > 0 && nowMs >= this.#tellMs) {
+    if (this.#tellings > 0 && nowMs >= this.#tellMs) {
       const asked = new Set(loads.map(({ uid }) => uid));
-      const isAll = this.#tellsAll || this.#untold === 1;
-      const endpoints = this.table.unconfirmedEndpoints().filter(({ uid }) => isAll || asked.has(uid));
-      this.#untold--;
-      this.#tellMs = nowMs + TELL_AGAIN_MS;
+      this.#untold = this.#tellings === 2 && !this.#tellsAll;
+      const endpoints = this.table
+        .unconfirmedEndpoints()
+        .filter(({ uid }) => !this.#untold || asked.has(uid));
+      this.#tellings--;
+      this.#tellMs = nowMs + (this.#untold ? TELL_REST_MS : TELL_AGAIN_MS);
       this.#tell({ kind: 'held', incarnation: this.incarnation, part: 0, parts: 1, endpoints });
     }
     this.#tell({
@@ -263,6 +267,7 @@ export class DataPlaneProcess implements ExchangingDataPlane {
       refused: this.dispatcher.refusedEndpoints(),
       condemned: this.dispatcher.condemnedEndpoints(),
       owned: this.dispatcher.owned(),
+      untold: this.#untold,
     });
   }
 

@@ -108,6 +108,7 @@ class Watch {
           refused: [],
           condemned: [],
           owned: [],
+          untold: false,
         },
         this.nowMs,
       );

@@ -65,6 +65,23 @@ describe('a reconstruction', () => {
     expect(stage.leader.reconstruction()).toMatchObject({ reportedWorkers: 2, allReportedMs: 100 });
   });
 
+  it('is not over while a data plane is still to tell what it holds, but that is not waited for for ever', () => {
+    const stage = new Stage();
+    stage.worker('w1');
+    stage.untold = true;
+    stage.run(SUSPICION_MS + 500);
+    expect(stage.leader.isReconciled).toBe(false);
+    stage.untold = false;
+    stage.run(100);
+    expect(stage.leader.isReconciled).toBe(true);
+    stage.failover();
+    stage.untold = true;
+    stage.run(2 * SUSPICION_MS - 100);
+    expect(stage.leader.isReconciled).toBe(false);
+    stage.run(300);
+    expect(stage.leader.isReconciled).toBe(true);
+  });
+
   it('says that not all reported when a known worker never did, and is reconciled all the same', () => {
     const stage = new Stage();
     stage.worker('w1');

@@ -200,6 +200,7 @@ export const dataPlaneMessage: Arbitrary<DataPlaneMessage> = fc.oneof(
     refused: few(sandbox),
     condemned: few(sandbox),
     owned: few(uid),
+    untold: bool,
   }),
   fc
     .tuple(parts, fc.record({ kind: fc.constant('held' as const), incarnation, endpoints: few(endpoint) }))

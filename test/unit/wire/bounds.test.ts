@@ -205,6 +205,7 @@ describe('a report', () => {
       refused: sandboxes(reportBounds.refused),
       condemned: sandboxes(reportBounds.condemned),
       owned: Array.from({ length: reportBounds.owned }, () => uid),
+      untold: true,
     });
     expect(report.length).toBeLessThanOrEqual(limits.messageBytes);
   });

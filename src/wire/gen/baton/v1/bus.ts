@@ -214,6 +214,7 @@ export interface DataPlaneReport {
   readonly refused: readonly string[];
   readonly owned: readonly number[];
   readonly condemned: readonly string[];
+  readonly untold: boolean;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -2157,6 +2158,7 @@ function createBaseDataPlaneReport(): DataPlaneReport {
     refused: [],
     owned: [],
     condemned: [],
+    untold: false,
     _unknownFields: {},
   };
 }
@@ -2205,6 +2207,9 @@ export const DataPlaneReport: MessageFns<DataPlaneReport> = {
     }
     for (const v of message.condemned) {
       writer.uint32(114).string(v!);
+    }
+    if (message.untold !== false) {
+      writer.uint32(120).bool(message.untold);
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -2342,6 +2347,14 @@ export const DataPlaneReport: MessageFns<DataPlaneReport> = {
             }
 
             message.condemned.push(reader.string());
+            continue;
+          }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.untold = reader.bool();
             continue;
           }
         }
