@@ -61,9 +61,18 @@ export class CpuMeter<Name extends string> {
 
   /** Microseconds per operation since the meter was made. */
   perOperation(operations: number): Record<Name, number> {
+    return this.#used(Math.max(1, operations));
+  }
+
+  /** Milliseconds since the meter was made. */
+  total(): Record<Name, number> {
+    return this.#used(1_000);
+  }
+
+  #used(divisor: number): Record<Name, number> {
     const used = this.#pids.map(([name, pid], i) => {
       const us = cpuUs(pid) - (this.#before[i] ?? 0);
-      return [name, Math.round(us / Math.max(1, operations))] as const;
+      return [name, Math.round(us / divisor)] as const;
     });
     return Object.fromEntries(used) as Record<Name, number>;
   }

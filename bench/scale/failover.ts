@@ -7,7 +7,8 @@ import { call } from '../../cluster/demo/load.ts';
 import { getJson } from '../../cluster/local/readiness.ts';
 import { BatonError } from '../../src/lib/errors.ts';
 import type { Bench } from '../lib/program.ts';
-import { coldFunction, COLD_FUNCTIONS, type Fleet } from './fleet.ts';
+import { CpuMeter } from '../lib/machine.ts';
+import { coldFunction, COLD_FUNCTIONS, type Busy, type Fleet } from './fleet.ts';
 import { readMetrics, total } from './metrics.ts';
 
 export interface FailoverFigures {
@@ -15,6 +16,8 @@ export interface FailoverFigures {
   readonly newLeaderMs: number;
   /** From there to all sandboxes, confirmed by their workers under the new term. */
   readonly reconstructMs: number;
+  /** CPU of each process meanwhile: on a full machine, what is waited for. */
+  readonly reconstructCpuMs: Readonly<Record<Busy, number>>;
   /** From there to the first answer of a function that had no sandbox. */
   readonly firstPlacementMs: number;
   /** From there to the close of reconciliation. */
@@ -50,9 +53,11 @@ export async function killLeader(fleet: Fleet, bench: Bench): Promise<FailoverFi
   const survivors = fleet.replicas.view.replicas.filter(({ id }) => id !== before.id);
   const winner = await Promise.any(survivors.map(({ http }) => untilMetric(http, 'baton_raft_is_leader', 1)));
   const wonMs = performance.now();
+  const cpu = new CpuMeter(fleet.pidsUnder(winner));
   bench.say(`leads again ${Math.round(wonMs - killedMs)} ms after the kill`);
   await untilMetric(winner, 'baton_sandboxes_ready', fleet.size.sandboxes, countEveryMs);
   const heldMs = performance.now();
+  const reconstructCpuMs = cpu.total();
   bench.say(`holds all sandboxes ${Math.round(heldMs - wonMs)} ms after it won`);
   await untilMetric(winner, 'baton_reconciled', 1, () => COUNT_LEAST_MS);
   const closedMs = performance.now();
@@ -67,6 +72,7 @@ export async function killLeader(fleet: Fleet, bench: Bench): Promise<FailoverFi
   return {
     newLeaderMs: Math.round(wonMs - killedMs),
     reconstructMs: Math.round(heldMs - wonMs),
+    reconstructCpuMs,
     firstPlacementMs: Math.round(cold.firstAnswerAfter(wonMs) - wonMs),
     closedMs: Math.round(closedMs - wonMs),
     wrongKills: lost.length,

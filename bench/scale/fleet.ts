@@ -22,6 +22,9 @@ const FILL_LIMIT_MS = 420_000;
 const POLL_MS = 100;
 const CALL_TIMEOUT_MS = 30_000;
 
+/** Whose CPU is told. */
+export type Busy = 'leader' | 'dataPlane' | 'workers' | 'nats';
+
 export const coldFunction = (i: number): string => `cold-${i}`;
 
 export class Fleet {
@@ -56,6 +59,16 @@ export class Fleet {
 
   pidOf(replica: string): number {
     return this.replicas.view.replicas.find(({ id }) => id === replica)?.pid ?? 0;
+  }
+
+  pidsUnder(leaderHttp: string): Record<Busy, number> {
+    const { replicas, dataPlanes, workers, nats } = this.replicas.view;
+    return {
+      leader: replicas.find(({ http }) => http === leaderHttp)?.pid ?? 0,
+      dataPlane: dataPlanes[0]?.pid ?? 0,
+      workers: workers[0]?.pid ?? 0,
+      nats: nats[0]?.pid ?? 0,
+    };
   }
 
   async leaderMetrics(): Promise<Metrics | undefined> {

@@ -34,6 +34,8 @@ export function scaleTable(rows: readonly ScaleRow[], machine: Machine): string 
       line('leader, MiB', ({ leaderRssMiB }) => leaderRssMiB, `≤ ${TARGETS.leaderRssMiB}`),
       line('new leader, ms', ({ newLeaderMs }) => newLeaderMs),
       line('holds all, ms', ({ reconstructMs }) => reconstructMs, `≤ ${TARGETS.reconstructMs}`),
+      line('  CPU of leader, ms', ({ reconstructCpuMs: cpu }) => cpu.leader),
+      line('  of all, ms', ({ reconstructCpuMs: cpu }) => Object.values(cpu).reduce((a, b) => a + b)),
       line(
         'first cold start, ms',
         ({ firstPlacementMs }) => firstPlacementMs,

@@ -49,6 +49,12 @@ export function memberOf(root: string, cluster: LocalCluster, id: string): Membe
   });
 }
 
+/**
+ * A new leader hears of thousands of sandboxes at once, and all of it lives on: with V8's usual nursery of 16 MiB, copying what is
+ * young is a sixth of what a reconstruction costs.
+ */
+const NODE_FLAGS = ['--no-warnings', '--max-semi-space-size=32'] as const;
+
 /** Writes what the process reads (its directory may have been lost) and says how to start it. */
 export function prepareMember(member: Member, cluster: LocalCluster, natsServer: string): Command {
   mkdirSync(member.directory, { recursive: true });
@@ -62,7 +68,7 @@ export function prepareMember(member: Member, cluster: LocalCluster, natsServer:
   }
   const config = write(CONFIG_FILE, `${JSON.stringify(configOf(member, cluster), null, 2)}\n`);
   const role = member.kind === 'replica' ? 'control-plane' : member.kind;
-  return { file: process.execPath, args: ['--no-warnings', batonProgram(), role, '--config', config] };
+  return { file: process.execPath, args: [...NODE_FLAGS, batonProgram(), role, '--config', config] };
 }
 
 /** How a replica's directory is created, once. */
