@@ -1,4 +1,5 @@
 /** What can be wrong with bytes from outside, and the helpers with which every codec says so. */
+import { BinaryWriter } from '@bufbuild/protobuf/wire';
 import { assert } from '../lib/assert.ts';
 import { BatonError } from '../lib/errors.ts';
 import { limits } from '../lib/limits.ts';
@@ -22,16 +23,26 @@ export class WireError extends BatonError {
 }
 
 interface Encodable<T> {
-  encode(message: T): { finish(): Uint8Array };
+  encode(message: T, writer: BinaryWriter): BinaryWriter;
 }
 
 interface Decodable<T> {
   decode(reader: NumberReader): T;
 }
 
+/** One for all: its buffer has grown to what is written here, and what is finished is a copy. */
+let writer = new BinaryWriter();
+
 /** Encodes one bus message; over the limit is a programmer's error, because every list is split before it gets here. */
 export function pack<T>(type: Encodable<T>, message: T): Uint8Array {
-  const bytes = type.encode(message).finish();
+  let bytes: Uint8Array;
+  try {
+    bytes = type.encode(message, writer).finish();
+  } catch (error) {
+    // What it had begun would stand before the next message.
+    writer = new BinaryWriter();
+    throw error;
+  }
   assert(bytes.length <= limits.messageBytes, `a message of ${bytes.length} bytes is over the limit`);
   return bytes;
 }
