@@ -61,6 +61,7 @@ class Truth {
       heartbeat: this.#heartbeat(this.version, []),
       counts: [...counts.values()],
       artifacts: this.artifacts.list,
+      inventoryFollows: false,
     };
   }
 
