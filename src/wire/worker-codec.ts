@@ -181,7 +181,6 @@ export function encodeWorkerReport(report: WorkerReport): Uint8Array {
             heartbeat: heartbeatTo(report.heartbeat),
             counts: report.counts,
             artifacts: report.artifacts.map(digestTo),
-            inventoryFollows: report.inventoryFollows,
           },
         },
       });
@@ -231,7 +230,6 @@ export function decodeWorkerReport(bytes: Uint8Array): WorkerReport {
             ready,
           })),
           artifacts: artifactsFrom(report.value.artifacts),
-          inventoryFollows: report.value.inventoryFollows,
         };
       case 'inventory':
         return inventoryFrom(report.value);

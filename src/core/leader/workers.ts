@@ -24,8 +24,6 @@ import { settleTrial } from './trials.ts';
 import { sweepOrphan } from './withdrawal.ts';
 
 const INVENTORY_ASK_MS = 500;
-/** Of inventories of a fleet that is not small. */
-const SPREAD_MS = 1_000;
 const SMALL_FLEET = 32;
 
 export function workerNode(s: LeaderState, id: WorkerId): WorkerNode {
@@ -55,7 +53,6 @@ export function onWorkerReport(s: LeaderState, id: WorkerId, report: WorkerRepor
     reconcileInventory(s, node);
   }
   forgetUnseen(s, node);
-  if (report.kind === 'hello' && report.inventoryFollows) node.inventoryAskedMs = s.nowMs + SPREAD_MS;
   if (result.needInventory) askInventory(s, node);
   noteDraining(s, node);
 }
@@ -137,7 +134,7 @@ function askInventory(s: LeaderState, node: WorkerNode): void {
     notice: {
       fence: s.options.fence,
       incarnation: node.view.incarnation,
-      notice: { kind: 'send-inventory', spreadMs: s.workers.size > SMALL_FLEET ? SPREAD_MS : 0 },
+      notice: { kind: 'send-inventory', spreadMs: s.workers.size > SMALL_FLEET ? 1_000 : 0 },
     },
   });
 }

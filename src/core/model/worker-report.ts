@@ -58,8 +58,6 @@ export interface WorkerHello {
   readonly counts: readonly FunctionCounts[];
   /** All that it holds unpacked, as far as it reports them. */
   readonly artifacts: readonly Digest[];
-  /** The inventory comes without being asked for, at the moment within the spread at which it was asked for last. */
-  readonly inventoryFollows: boolean;
 }
 
 /** One part of the worker's full truth as of `version`. */

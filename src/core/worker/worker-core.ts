@@ -17,12 +17,6 @@ import type { Refusal, SandboxStarted, WorkerCoreOptions, WorkerEffect } from '.
 
 export type SplitStatuses = (statuses: readonly SandboxStatus[]) => readonly (readonly SandboxStatus[])[];
 
-/** When an inventory is sent: at this share of the spread. */
-interface Moment {
-  readonly spreadMs: number;
-  readonly random: number;
-}
-
 export class WorkerCore {
   readonly #options: WorkerCoreOptions;
   /** Cuts lists to what one message carries: a matter of the wire. */
@@ -45,8 +39,6 @@ export class WorkerCore {
   #natsServer = '';
   #dirty = false;
   #nextHeartbeatMs = 0;
-  /** Undefined until a leader has asked for an inventory. */
-  #moment: Moment | undefined = undefined;
 
   constructor(options: WorkerCoreOptions, split: SplitStatuses) {
     this.#options = options;
@@ -94,14 +86,14 @@ export class WorkerCore {
     const order = compareFence(fence, this.#fence);
     if (order < 0) return;
     if (order > 0) this.#raise(fence);
-    if (order > 0 || !this.#announced) this.#hello(nowMs, true);
+    if (order > 0 || !this.#announced) this.#hello(nowMs);
     this.#announced = true;
   }
 
   /** The connection is back: what was sent meanwhile is lost, and says so by its versions. */
   onConnected(natsServer: string, nowMs: number): void {
     this.#natsServer = natsServer;
-    if (this.#announced) this.#hello(nowMs, false);
+    if (this.#announced) this.#hello(nowMs);
   }
 
   onCommand(envelope: CommandEnvelope, nowMs: number): Refusal | undefined {
@@ -111,7 +103,7 @@ export class WorkerCore {
       return 'other-incarnation';
     if (order > 0) {
       this.#raise(envelope.fence);
-      this.#hello(nowMs, true);
+      this.#hello(nowMs);
       this.#announced = true;
     }
     if (envelope.seq <= this.#lastCommand) {
@@ -130,8 +122,7 @@ export class WorkerCore {
     if (orderIncarnation(incarnation, this.#options.incarnation) !== 'same') return 'other-incarnation';
     switch (notice.kind) {
       case 'send-inventory':
-        this.#moment = { spreadMs: notice.spreadMs, random };
-        this.#inventory(this.#moment);
+        this.#inventory(notice.spreadMs, random);
         return undefined;
       case 'duplicate-id':
         this.#effects.push({ kind: 'duplicate-id', other: notice.other });
@@ -296,17 +287,11 @@ export class WorkerCore {
     this.#nextHeartbeatMs = nowMs + this.#options.heartbeatMs;
   }
 
-  /**
-   * Claims nothing about single sandboxes. A new leader lacks them all, and is sent the inventory unasked, when an earlier one has
-   * said over how long a fleet of this size spreads them; one that is behind for another reason asks.
-   */
-  #hello(nowMs: number, isNewLeader: boolean): void {
+  /** Claims nothing about single sandboxes: a leader that is behind asks for the inventory. */
+  #hello(nowMs: number): void {
     const heartbeat = this.#heartbeat(this.#version, this.#version, [], NO_ARTIFACT_CHANGES);
     const { list: artifacts } = this.#artifacts;
-    const moment = isNewLeader && this.#sandboxes.size > 0 ? this.#moment : undefined;
-    const inventoryFollows = moment !== undefined;
-    this.#send({ kind: 'hello', heartbeat, counts: this.#counts(), artifacts, inventoryFollows });
-    if (moment !== undefined) this.#inventory(moment);
+    this.#send({ kind: 'hello', heartbeat, counts: this.#counts(), artifacts });
     this.#artifacts.takeChanges();
     this.#sentVersion = this.#version;
     this.#unsent = new Map();
@@ -357,7 +342,7 @@ export class WorkerCore {
     return [...counts.values()];
   }
 
-  #inventory({ spreadMs, random }: Moment): void {
+  #inventory(spreadMs: number, random: number): void {
     // How long each took to start was said when it had started.
     const statuses = Array.from(this.#sandboxes.values(), (status) => ({ ...status, startStages: [] }));
     const parts = this.#split(statuses);

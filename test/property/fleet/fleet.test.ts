@@ -61,7 +61,6 @@ class Truth {
       heartbeat: this.#heartbeat(this.version, []),
       counts: [...counts.values()],
       artifacts: this.artifacts.list,
-      inventoryFollows: false,
     };
   }
 

@@ -112,7 +112,7 @@ describe('an inventory', () => {
 describe('a hello', () => {
   it('is evidence of scale until the inventory is here', () => {
     const counts = [{ uid: functionUid(7), generation: 2, starting: 1, ready: 3 }];
-    view.merge({ kind: 'hello', heartbeat: heartbeat(9, 9), counts, artifacts: [], inventoryFollows: false });
+    view.merge({ kind: 'hello', heartbeat: heartbeat(9, 9), counts, artifacts: [] });
     expect([view.claimed(functionUid(7), 2), view.claimed(functionUid(7), 1)]).toEqual([4, 0]);
     expect(view.claimed(functionUid(8), 2)).toBe(0);
     expect(view.hasInventory).toBe(false);
@@ -124,13 +124,7 @@ describe('artifacts', () => {
   const artifacts = (): Digest[] => [...view.artifacts];
 
   it('are told whole by a hello, and by heartbeats as they come and go', () => {
-    view.merge({
-      kind: 'hello',
-      heartbeat: heartbeat(3, 3),
-      counts: [],
-      artifacts: [a, b],
-      inventoryFollows: false,
-    });
+    view.merge({ kind: 'hello', heartbeat: heartbeat(3, 3), counts: [], artifacts: [a, b] });
     view.merge(inventory(3, [], { artifacts: [a, b] }));
     view.merge(heartbeat(3, 4, [], { artifactsAdded: [c] }));
     view.merge(heartbeat(4, 5, [], { artifactsRemoved: [a] }));
@@ -146,13 +140,7 @@ describe('artifacts', () => {
   });
 
   it('are not undone by what is late, nor by what comes twice', () => {
-    const hello = {
-      kind: 'hello',
-      heartbeat: heartbeat(1, 1),
-      counts: [],
-      artifacts: [a],
-      inventoryFollows: false,
-    } as const;
+    const hello = { kind: 'hello', heartbeat: heartbeat(1, 1), counts: [], artifacts: [a] } as const;
     view.merge(hello);
     view.merge(inventory(1, [], { artifacts: [a] }));
     const added = heartbeat(1, 2, [], { artifactsAdded: [b] });
@@ -167,13 +155,7 @@ describe('artifacts', () => {
   });
 
   it('are of one life: the next says what is left of them', () => {
-    view.merge({
-      kind: 'hello',
-      heartbeat: heartbeat(9, 9),
-      counts: [],
-      artifacts: [a, b],
-      inventoryFollows: false,
-    });
+    view.merge({ kind: 'hello', heartbeat: heartbeat(9, 9), counts: [], artifacts: [a, b] });
     const incarnation = { ms: 2_000, nonce: 1 };
     view.merge(heartbeat(0, 0, [], { incarnation }));
     expect(artifacts()).toEqual([]);
@@ -182,7 +164,6 @@ describe('artifacts', () => {
       heartbeat: heartbeat(1, 1, [], { incarnation }),
       counts: [],
       artifacts: [a],
-      inventoryFollows: false,
     });
     expect(artifacts()).toEqual([a]);
   });

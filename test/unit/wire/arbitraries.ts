@@ -294,7 +294,6 @@ export const workerReport: Arbitrary<WorkerReport> = fc.oneof(
     heartbeat,
     counts: few(fc.record({ uid, generation: uint64, starting: uint32, ready: uint32 })),
     artifacts: few(anyDigest),
-    inventoryFollows: bool,
   }),
   fc
     .tuple(

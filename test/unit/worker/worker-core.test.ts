@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { WorkerReport } from '../../../src/core/model/worker-report.ts';
 import { WorkerCore } from '../../../src/core/worker/worker-core.ts';
-import { functionUid, sandboxId, type Digest } from '../../../src/lib/ids.ts';
-import { specWith } from '../autoscaler/fixtures.ts';
+import type { Digest } from '../../../src/lib/ids.ts';
 
 const [a, b, c] = ['a', 'b', 'c'] as unknown as readonly [Digest, Digest, Digest];
 const FENCE = { epoch: 1, term: 1 };
@@ -65,58 +64,6 @@ describe('a worker reports its artifacts', () => {
       0,
     );
     expect(reports()).toMatchObject([{ kind: 'inventory', version: 1, artifacts: [a] }]);
-  });
-});
-
-describe('a worker that hears a new leader', () => {
-  const create = { fence: FENCE, incarnation: INCARNATION, seq: 1 };
-  const spec = specWith({});
-  const next = { epoch: 1, term: 2 };
-
-  function running(): ReturnType<typeof worker> {
-    const started = worker([]);
-    started.core.onBeacon(FENCE, 0);
-    started.core.onCommand(
-      {
-        ...create,
-        command: {
-          kind: 'create',
-          sandbox: sandboxId('s-1-1-1'),
-          uid: functionUid(1),
-          generation: 1,
-          specIndex: 1,
-          spec,
-          owner: undefined,
-          trial: false,
-          artifactSources: [],
-        },
-      },
-      0,
-    );
-    started.reports();
-    return started;
-  }
-
-  it('waits to be asked for its inventory while nobody has said over how long a fleet spreads them', () => {
-    const { core, reports } = running();
-    core.onBeacon(next, 10);
-    expect(reports()).toMatchObject([{ kind: 'hello', inventoryFollows: false }]);
-  });
-
-  it('sends it unasked after that, at its moment within the spread; to a leader that it knows it does not', () => {
-    const { core, reports } = running();
-    const notice = { kind: 'send-inventory', spreadMs: 1_000 } as const;
-    core.onNotice({ fence: FENCE, incarnation: INCARNATION, notice }, 0.25);
-    reports();
-    core.onBeacon(next, 10);
-    const effects = core.takeEffects();
-    expect(effects).toMatchObject([
-      { kind: 'persist' },
-      { kind: 'report', term: 2, afterMs: 0, report: { kind: 'hello', inventoryFollows: true } },
-      { kind: 'report', term: 2, afterMs: 250, report: { kind: 'inventory', parts: 1 } },
-    ]);
-    core.onConnected('n1', 20);
-    expect(reports()).toMatchObject([{ kind: 'hello', inventoryFollows: false }]);
   });
 });
 

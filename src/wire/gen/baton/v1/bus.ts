@@ -164,7 +164,6 @@ export interface WorkerHello {
   readonly counts: readonly FunctionCounts[];
   /** All of them. */
   readonly artifacts: readonly Uint8Array[];
-  readonly inventoryFollows: boolean;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -1701,7 +1700,7 @@ export const FunctionCounts: MessageFns<FunctionCounts> = {
 };
 
 function createBaseWorkerHello(): WorkerHello {
-  return { heartbeat: undefined, counts: [], artifacts: [], inventoryFollows: false, _unknownFields: {} };
+  return { heartbeat: undefined, counts: [], artifacts: [], _unknownFields: {} };
 }
 
 export const WorkerHello: MessageFns<WorkerHello> = {
@@ -1714,9 +1713,6 @@ export const WorkerHello: MessageFns<WorkerHello> = {
     }
     for (const v of message.artifacts) {
       writer.uint32(26).bytes(v!);
-    }
-    if (message.inventoryFollows !== false) {
-      writer.uint32(32).bool(message.inventoryFollows);
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -1764,14 +1760,6 @@ export const WorkerHello: MessageFns<WorkerHello> = {
             }
 
             message.artifacts.push(reader.bytes());
-            continue;
-          }
-          case 4: {
-            if (tag !== 32) {
-              break;
-            }
-
-            message.inventoryFollows = reader.bool();
             continue;
           }
         }
