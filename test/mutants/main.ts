@@ -5,7 +5,7 @@
  */
 import { writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { parseArgs } from 'node:util';
+import { Flags } from '../setup/flags.ts';
 import { mutants } from './catalogue.ts';
 import { killAll } from './child.ts';
 import { hasGolden } from './checks.ts';
@@ -15,41 +15,33 @@ import { planted, removeAllWorkspaces } from './workspace.ts';
 
 const MAX_JOBS = 2;
 
-function refuse(why: string): never {
-  process.stderr.write(`sim:mutants: ${why}\n`);
-  process.exit(2);
-}
+const flags = new Flags('sim:mutants');
 
 const isCheck = (name: string): name is CheckName => ['golden', 'sim', 'tests'].includes(name);
 
 function parse(): { json: string | undefined; jobs: number; list: boolean; chosen: readonly Mutant[] } {
-  let values;
-  try {
-    ({ values } = parseArgs({
-      options: {
-        json: { type: 'string' },
-        group: { type: 'string' },
-        only: { type: 'string', multiple: true },
-        check: { type: 'string' },
-        jobs: { type: 'string' },
-        list: { type: 'boolean', default: false },
-      },
-    }));
-  } catch (error) {
-    return refuse((error as Error).message);
-  }
-  const { json, group, only, list, check } = values;
+  const values = flags.parse({
+    json: { type: 'string' },
+    group: { type: 'string' },
+    only: { type: 'string', multiple: true },
+    check: { type: 'string' },
+    jobs: { type: 'string' },
+    list: { type: 'boolean', default: false },
+  });
+  const { group, only, list, check } = values;
+  const json = flags.writable('json', values.json);
   const jobs = values.jobs === undefined ? availableParallelism() : Number(values.jobs);
   if (!Number.isInteger(jobs) || jobs < 1)
-    return refuse(`--jobs: ${values.jobs ?? ''} is not a number of jobs`);
+    return flags.refuse(`--jobs: ${values.jobs ?? ''} is not a number of jobs`);
   if (group !== undefined && !mutants.some((mutant) => mutant.group === group))
-    return refuse(`--group: there is no group ${group}`);
+    return flags.refuse(`--group: there is no group ${group}`);
   const unknown = only?.find((id) => mutants.every((mutant) => mutant.id !== id));
-  if (unknown !== undefined) return refuse(`--only: there is no mutant ${unknown}; --list names them`);
+  if (unknown !== undefined) return flags.refuse(`--only: there is no mutant ${unknown}; --list names them`);
   const chosen = mutants.filter(
     (mutant) => (group === undefined || mutant.group === group) && (only?.includes(mutant.id) ?? true),
   );
-  if (check !== undefined && !isCheck(check)) return refuse(`--check: ${check}: give golden, sim or tests`);
+  if (check !== undefined && !isCheck(check))
+    return flags.refuse(`--check: ${check}: give golden, sim or tests`);
   const asked = check === undefined ? chosen : chosen.map((mutant) => ({ ...mutant, checks: [check] }));
   return { json, jobs: Math.min(jobs, MAX_JOBS), list, chosen: asked };
 }
@@ -108,7 +100,7 @@ async function main(): Promise<number> {
   say('the tree as it is must pass first …');
   if (!hasGolden()) say('there are no golden dialogues: the simulator alone is asked');
   const red = await baseline.check(chosen);
-  if (red.length > 0) return refuse(`the tree fails without any mutant: ${red[0] ?? ''}`);
+  if (red.length > 0) return flags.refuse(`the tree fails without any mutant: ${red[0] ?? ''}`);
   const rows = await huntAll(chosen, jobs, baseline);
   printTable(rows);
   const caught = rows.filter((row) => row.caught).length;

@@ -1,4 +1,6 @@
 /** How the programs among the tests read their flags: what is wrong is one line and exit code 2. */
+import { accessSync, constants } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 
 export class Flags {
@@ -26,5 +28,16 @@ export class Flags {
   whole(flag: string, text: string): number {
     if (/^\d{1,12}$/.test(text)) return Number(text);
     return this.refuse(`--${flag}: ${JSON.stringify(text)} is not a whole number`);
+  }
+  /** A result that is written at the end of a long run: what stands in its way is said before. */
+  writable(flag: string, path: string | undefined): string | undefined {
+    if (path === undefined) return undefined;
+    const directory = dirname(resolve(path));
+    try {
+      accessSync(directory, constants.W_OK);
+    } catch {
+      return this.refuse(`--${flag}: ${JSON.stringify(path)}: ${directory} is not there, or not writable`);
+    }
+    return path;
   }
 }

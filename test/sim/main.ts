@@ -4,13 +4,13 @@
  * a failure is shrunk to the faults it needs.
  */
 import { execFileSync, fork } from 'node:child_process';
-import { appendFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { roughen } from '../mutants/rough.ts';
 import { Flags } from '../setup/flags.ts';
-import { drawOptions, type Length } from './options.ts';
+import { drawOptions, type Length, type SimOptions } from './options.ts';
 import { simulate, type SimResult } from './run.ts';
 import { everyFailedSeed } from './regressions/seeds.ts';
 import { shrink, tellSchedule } from './shrink.ts';
@@ -47,6 +47,8 @@ interface Row {
   readonly seconds: number;
 }
 
+const json = flags.writable('json', values.json);
+
 function whole(flag: string, text: string | undefined, fallback: number): number {
   return text === undefined ? fallback : flags.whole(flag, text);
 }
@@ -72,9 +74,10 @@ function rowOf(result: SimResult, beganMs: number): Row {
   };
 }
 
+/** "-dirty": what ran is in no commit. */
 function commit(): string {
   try {
-    return execFileSync('git', ['rev-parse', '--short', 'HEAD'], {
+    return execFileSync('git', ['describe', '--always', '--dirty', '--exclude', '*'], {
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'ignore'],
     }).trim();
@@ -83,12 +86,15 @@ function commit(): string {
   }
 }
 
+function tellDrawn({ schedule, ...drawn }: SimOptions): void {
+  process.stdout.write(
+    `seed ${drawn.seed}, commit ${commit()}: ${JSON.stringify({ ...drawn, faults: schedule.length })}\n`,
+  );
+}
+
 async function runOne(seed: number): Promise<boolean> {
   const options = drawOptions(seed, lengthOf('long'));
-  const { schedule, ...drawn } = options;
-  process.stdout.write(
-    `seed ${seed}, commit ${commit()}: ${JSON.stringify({ ...drawn, faults: schedule.length })}\n`,
-  );
+  tellDrawn(options);
   const beganMs = performance.now();
   const result = await simulate(seed, options);
   const { ok, virtualMs, leaderChanges, operations, calls, settledMs, messages } = result;
@@ -104,20 +110,24 @@ async function runOne(seed: number): Promise<boolean> {
     writeFileSync(path, svg);
     process.stdout.write(`drawn in ${path}\n`);
   }
-  if (values.json !== undefined)
-    writeFileSync(
-      values.json,
-      `${JSON.stringify(summary([rowOf(result, beganMs)], Number(wall)), null, 2)}\n`,
-    );
-  if (!ok) await tellShrunk(options);
+  if (json !== undefined)
+    writeFileSync(json, `${JSON.stringify(summary([rowOf(result, beganMs)], Number(wall)), null, 2)}\n`);
+  if (!ok) await tellShrunk(options, result.violations);
   return ok;
 }
 
-async function tellShrunk(options: ReturnType<typeof drawOptions>): Promise<void> {
+/** The faults that it needs, and what they lead to when there are no others. */
+async function tellShrunk(options: SimOptions, violations: readonly string[]): Promise<void> {
+  // With fewer faults it is no less vacuous.
+  if (violations.every(isVacuous)) return;
   process.stdout.write(`shrinking ${options.schedule.length} faults (${SHRINK_RUNS} runs at most) …\n`);
   const small = await shrink(options, SHRINK_RUNS, (left) => process.stderr.write(`  ${left} faults \r`));
   process.stdout.write(`these faults are enough:\n${tellSchedule(small).join('\n')}\n`);
+  const { story } = await simulate(small.seed, small);
+  process.stdout.write(`their story:\n${story.join('\n')}\n`);
 }
+
+const isVacuous = (violation: string): boolean => violation.includes('vacuous');
 
 function summary(rows: readonly Row[], wallSeconds: number): object {
   const sum = (of: (row: Row) => number): number => rows.reduce((total, row) => total + of(row), 0);
@@ -127,6 +137,7 @@ function summary(rows: readonly Row[], wallSeconds: number): object {
       faultsByKind[kind] = (faultsByKind[kind] ?? 0) + count;
   const least = (of: (row: Row) => number): number => Math.min(...rows.map(of));
   return {
+    commit: commit(),
     seeds: rows.length,
     virtualHours: sum((row) => row.virtualMs) / 3_600_000,
     wallSeconds,
@@ -159,17 +170,32 @@ async function runShare(share: string): Promise<void> {
   process.disconnect();
 }
 
-function readJournal(path: string): Row[] {
+/** Of what a row speaks: only rows of the same make a result. */
+interface Ran {
+  readonly commit: string;
+  readonly length: Length;
+}
+
+/** What an interruption cut off, or another commit or length has run, is run again. */
+function readJournal(path: string, { commit, length }: Ran): Row[] {
   if (!values.resume || !existsSync(path)) return [];
-  const lines = readFileSync(path, 'utf8').trim().split('\n').filter(Boolean);
-  return lines.map((line) => JSON.parse(line) as Row);
+  const lines = readFileSync(path, 'utf8').split('\n').slice(0, -1).filter(Boolean);
+  const all = lines.map((line) => JSON.parse(line) as Row & Ran);
+  const rows = all.filter((row) => row.commit === commit && row.length === length);
+  if (rows.length < all.length)
+    process.stderr.write(
+      `sim: ${all.length - rows.length} rows of ${path} are of another commit or length: run again\n`,
+    );
+  return rows;
 }
 
 async function runMany(count: number): Promise<boolean> {
   const from = whole('from', values.from, 1);
-  const journal = `${values.json ?? join('.', 'sim')}.rows`;
-  const rows = readJournal(journal).filter(({ seed }) => seed >= from && seed < from + count);
-  if (!values.resume) rmSync(journal, { force: true });
+  const ran: Ran = { commit: commit(), length: lengthOf('long') };
+  process.stdout.write(`seeds ${from} to ${from + count - 1}, commit ${ran.commit}\n`);
+  const journal = `${json ?? join('.', 'sim')}.rows`;
+  const rows = readJournal(journal, ran).filter(({ seed }) => seed >= from && seed < from + count);
+  writeFileSync(journal, rows.map((row) => `${JSON.stringify({ ...row, ...ran })}\n`).join(''));
   const done = new Set(rows.map(({ seed }) => seed));
   const left = Array.from({ length: count }, (_, i) => from + i).filter((seed) => !done.has(seed));
   const beganMs = performance.now();
@@ -177,7 +203,7 @@ async function runMany(count: number): Promise<boolean> {
   const earlierSeconds = rows.reduce((sum, { seconds }) => sum + seconds, 0) / availableParallelism();
   const onRow = (row: Row): void => {
     rows.push(row);
-    appendFileSync(journal, `${JSON.stringify(row)}\n`);
+    appendFileSync(journal, `${JSON.stringify({ ...row, ...ran })}\n`);
     if (!row.ok) process.stdout.write(`seed ${row.seed} FAILED: ${row.violations[0] ?? ''}\n`);
     if (rows.length % 10 === 0) process.stderr.write(`  ${rows.length} of ${count} seeds\n`);
   };
@@ -185,12 +211,16 @@ async function runMany(count: number): Promise<boolean> {
   const ends = await Promise.all(Array.from({ length: jobs }, (_, job) => runJob(share(job), onRow)));
   const total = summary(rows, Number((earlierSeconds + (performance.now() - beganMs) / 1_000).toFixed(1)));
   process.stdout.write(`${JSON.stringify({ ...total, rows: undefined }, null, 2)}\n`);
-  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(total, null, 2)}\n`);
+  if (json !== undefined) writeFileSync(json, `${JSON.stringify(total, null, 2)}\n`);
   const broken = ends.find((end) => end !== undefined);
   if (broken !== undefined)
     process.stderr.write(`sim: ${broken}; what is done is in ${journal}: go on with --resume\n`);
   const failed = rows.find(({ ok }) => !ok);
-  if (failed !== undefined) await tellShrunk(drawOptions(failed.seed, lengthOf('long')));
+  if (failed !== undefined) {
+    const options = drawOptions(failed.seed, ran.length);
+    tellDrawn(options);
+    await tellShrunk(options, failed.violations);
+  }
   return rows.length >= count && failed === undefined;
 }
 
@@ -226,6 +256,18 @@ async function runRegressions(): Promise<boolean> {
   return failed === 0;
 }
 
+/** One question at a time: what would be left out is refused. */
+function refuseMixed(): void {
+  const asked = (['seed', 'seeds', 'regressions'] as const).filter(
+    (flag) => values[flag] !== undefined && values[flag] !== false,
+  );
+  if (asked.length > 1) flags.refuse(`--${asked.join(' and --')}: give one of them`);
+  if (values.seeds === undefined && values.resume) flags.refuse('--resume: only --seeds N can go on');
+  if (values.seeds !== undefined && whole('seeds', values.seeds, 1) < 1)
+    flags.refuse('--seeds: no seed is run: give 1 or more');
+}
+
+refuseMixed();
 if (values.share !== undefined) await runShare(values.share);
 else if (values.regressions) process.exitCode = (await runRegressions()) ? 0 : 1;
 else {

@@ -6,6 +6,7 @@
 import { describe, expect, it } from 'vitest';
 import { drawOptions } from './options.ts';
 import { simulate } from './run.ts';
+import { shrink, tellSchedule } from './shrink.ts';
 
 const FIRST_SEED = 20_000;
 const RUNS = 50;
@@ -40,4 +41,23 @@ describe('simulated clusters', () => {
       found.push(...(await simulate(seed, { ...drawOptions(seed), lyingDisks: true })).violations);
     expect(found).not.toEqual([]);
   });
+
+  it(
+    'are shrunk, when one breaks a promise, to faults that still break it',
+    { timeout: 120_000 },
+    async () => {
+      for (let seed = 1; ; seed++) {
+        const options = { ...drawOptions(seed), lyingDisks: true };
+        const { violations } = await simulate(seed, options);
+        if (violations.length === 0 || options.schedule.length < 4) continue;
+        const small = await shrink(options, 60, () => undefined);
+        expect(options.schedule).toEqual(expect.arrayContaining([...small.schedule]));
+        expect(small.schedule.length).toBeLessThan(options.schedule.length);
+        expect(tellSchedule(small)).toHaveLength(small.schedule.length);
+        const again = await simulate(seed, small);
+        expect(again.violations.filter((text) => !text.includes('vacuous'))).not.toEqual([]);
+        return;
+      }
+    },
+  );
 });
