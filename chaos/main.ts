@@ -27,6 +27,8 @@ async function main(): Promise<number> {
     );
   const interruption = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => interruption.abort());
+  // Nobody reads any more, as behind `| head`: no reason to leave a cluster behind.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => interruption.abort());
   const progress = new Progress(process.stderr);
   const { report } = options;
   if (report !== undefined) makeDirectory('--report', report);

@@ -28,6 +28,9 @@ export async function runBench(name: string, measure: (bench: Bench) => Promise<
   const close = (): Promise<void> => (closing ??= closeAll(closers, directory));
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.once(signal, () => void close().then(() => process.exit(130)));
+  // Nobody reads any more, as behind `| head`: no reason to leave a cluster behind.
+  for (const stream of [process.stdout, process.stderr])
+    stream.on('error', () => void close().then(() => process.exit(130)));
   const say = (line: string): void => void process.stderr.write(`${name}: ${line}\n`);
   try {
     const ok = await measure({
