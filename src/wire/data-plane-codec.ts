@@ -1,8 +1,9 @@
 /** Between data planes and the leader: reports, demand, lookups, pulls. */
-import { functionName, functionUid, sandboxId } from '../lib/ids.ts';
+import { functionName, functionUid, sandboxId, workerId, type WorkerId } from '../lib/ids.ts';
 import { unreachable } from '../lib/assert.ts';
 import { limits } from '../lib/limits.ts';
 import type {
+  DataPlaneHeld,
   DataPlaneMessage,
   DemandAck,
   FunctionLoad,
@@ -43,7 +44,7 @@ export function decodeDataPlaneMessage(bytes: Uint8Array): DataPlaneMessage {
       case 'report':
         return reportFrom(message.value);
       case 'held': {
-        const { incarnation, part, parts, endpoints } = message.value;
+        const { incarnation, part, parts, endpoints, workers } = message.value;
         if (part >= parts) throw new WireError('malformed', 'part');
         return {
           kind: 'held',
@@ -51,6 +52,7 @@ export function decodeDataPlaneMessage(bytes: Uint8Array): DataPlaneMessage {
           part,
           parts,
           endpoints: endpoints.map(endpointFrom),
+          workers: workers.map((id) => workerId(id)),
         };
       }
       case 'demand': {
@@ -82,16 +84,35 @@ function reportFrom(report: wire.DataPlaneReport): Extract<DataPlaneMessage, { k
     refused: report.refused.map((id) => sandboxId(id)),
     condemned: report.condemned.map((id) => sandboxId(id)),
     owned: report.owned.map(functionUid),
-    untold: report.untold,
   };
 }
 
-/** Parts of the held endpoints, each small enough for one message. */
+/** Of endpoints and of names with all that is around them, at most. */
+const ENDPOINT_BYTES = 1_536;
+const NAME_BYTES = 80;
+
+/** Parts of endpoints, each small enough for one message. At least one. */
 export function splitEndpoints(endpoints: readonly Endpoint[]): Endpoint[][] {
-  const perPart = Math.floor(limits.chunkBytes / 1_536);
-  const parts: Endpoint[][] = [];
-  for (let at = 0; at < endpoints.length; at += perPart) parts.push(endpoints.slice(at, at + perPart));
-  return parts.length === 0 ? [[]] : parts;
+  return endpoints.length === 0 ? [[]] : chunks(endpoints, ENDPOINT_BYTES);
+}
+
+/** Parts of what is held, each small enough for one message: the names, then the endpoints. At least one. */
+export function splitHeld(
+  endpoints: readonly Endpoint[],
+  workers: readonly WorkerId[],
+): Pick<DataPlaneHeld, 'endpoints' | 'workers'>[] {
+  const parts = [
+    ...chunks(workers, NAME_BYTES).map((names) => ({ endpoints: [], workers: names })),
+    ...chunks(endpoints, ENDPOINT_BYTES).map((some) => ({ endpoints: some, workers: [] })),
+  ];
+  return parts.length === 0 ? [{ endpoints: [], workers: [] }] : parts;
+}
+
+function chunks<T>(list: readonly T[], itemBytes: number): T[][] {
+  const size = Math.floor(limits.chunkBytes / itemBytes);
+  return Array.from({ length: Math.ceil(list.length / size) }, (_, i) =>
+    list.slice(i * size, (i + 1) * size),
+  );
 }
 
 export const encodeDemandAck = (ack: DemandAck): Uint8Array => pack(wire.DemandAck, ack);

@@ -34,7 +34,6 @@ function admit(s: LeaderState, id: DataPlaneId, incarnation: Incarnation): DataP
     node.endpointSeq = 0;
     node.specIndex = 0;
     node.withdrawing = new Map();
-    node.untold = false;
   }
   node.heardMs = s.nowMs;
   if (!node.live) s.event('data-plane-joined', id, 'heard again');
@@ -80,7 +79,6 @@ export function onReport(s: LeaderState, id: DataPlaneId, report: DataPlaneRepor
   const learned = report.specIndex !== node.specIndex;
   node.specIndex = report.specIndex;
   node.owned = report.owned;
-  node.untold = report.untold;
   node.withdrawing = new Map(report.withdrawing.map(({ sandbox, inFlight }) => [sandbox, inFlight]));
   acceptClaims(s, node);
   const reported = new Set(report.loads.map(({ uid }) => uid));
@@ -123,10 +121,15 @@ export function onDemand(s: LeaderState, id: DataPlaneId, demand: Demand): void 
 export function onHeld(s: LeaderState, id: DataPlaneId, held: DataPlaneHeld): void {
   const node = admit(s, id, held.incarnation);
   if (node === undefined || s.closed) return;
+  for (const id of held.workers) workerNode(s, id);
   for (const endpoint of held.endpoints) {
     if (s.placed.has(endpoint.sandbox)) continue;
     const worker = workerNode(s, endpoint.worker);
-    if (worker.view.hasInventory || worker.state === 'dead') continue;
+    if (worker.view.hasInventory || worker.state === 'dead') {
+      // It is not there (V1), and this data plane goes on using it.
+      s.writer.withdraw(endpoint.sandbox, endpoint.uid);
+      continue;
+    }
     const resources = s.functions.get(endpoint.uid)?.record.spec.resources ?? { cpuMillis: 0, memoryMiB: 0 };
     const placed: Placed = {
       id: endpoint.sandbox,

@@ -10,10 +10,7 @@ import { sweepOrphan } from './withdrawal.ts';
 /** Never sooner than one suspicion interval after the first beacon, and not while the bus is away. */
 export function mayClose(s: LeaderState): boolean {
   if (s.closed || !s.busUp) return false;
-  const ageMs = s.nowMs - Math.max(s.startedMs, s.busUpSinceMs);
-  if (ageMs < s.options.suspicionMs) return false;
-  // Among the rest may be workers that nobody has named yet. It is on its way; one that is never done is not waited for.
-  if (ageMs < 2 * s.options.suspicionMs && s.liveDataPlanes().some(({ untold }) => untold)) return false;
+  if (s.nowMs - Math.max(s.startedMs, s.busUpSinceMs) < s.options.suspicionMs) return false;
   for (const worker of s.workers.values()) {
     // Silent with many others (V3): a complete snapshot without its endpoints would withdraw them all.
     if (worker.state === 'silent' && !worker.view.hasInventory) return false;

@@ -38,6 +38,7 @@ export function putFunction(s: LeaderState, record: FunctionRecord, isNew: boole
   let serving = 0;
   for (const { state, generation } of known.placed)
     if (generation === known.record.generation && (state === 'ready' || state === 'unconfirmed')) serving++;
+  if (!s.closed) serving = Math.max(serving, scaleOf(s, known).ready);
   known.renew(record);
   known.startFailures = 0;
   known.backoffUntilMs = 0;

@@ -170,7 +170,6 @@ export class DataPlaneNode {
   loads: Map<FunctionUid, FunctionLoad> = new Map();
   withdrawing: Map<SandboxId, number> = new Map();
   owned: readonly FunctionUid[] = [];
-  untold = false;
 
   constructor(id: DataPlaneId, nowMs: number) {
     this.id = id;

@@ -1,5 +1,5 @@
 /** What a data plane tells the leader. Sender identity is the subject's, never the body's. */
-import type { FunctionName, FunctionUid, SandboxId } from '../../lib/ids.ts';
+import type { FunctionName, FunctionUid, SandboxId, WorkerId } from '../../lib/ids.ts';
 import type { Fence, Incarnation } from './fence.ts';
 import type { FunctionRecord } from './function.ts';
 import type { Endpoint } from './sandbox.ts';
@@ -33,17 +33,17 @@ export interface DataPlaneReport {
   readonly condemned: readonly SandboxId[];
   /** Hard-limited functions that this data plane owns. */
   readonly owned: readonly FunctionUid[];
-  /** It holds more than it has told this leader, and is going to. */
-  readonly untold: boolean;
 }
 
-/** The endpoints a data plane holds, in parts: evidence of scale for a new leader. */
+/** The endpoints a data plane holds, in parts: evidence of scale for a new leader, and of workers that it has not heard. */
 export interface DataPlaneHeld {
   readonly kind: 'held';
   readonly incarnation: Incarnation;
   readonly part: number;
   readonly parts: number;
   readonly endpoints: readonly Endpoint[];
+  /** On which it holds endpoints that it may tell later. */
+  readonly workers: readonly WorkerId[];
 }
 
 /** Queue 0→1 of a function without a free slot; re-sent after 20, 40, 80 ms … until acknowledged. */

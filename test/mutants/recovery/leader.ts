@@ -46,7 +46,7 @@ export const leader: readonly Mutant[] = [
     edits: [
       {
         file: RECONSTRUCTION,
-        find: '  if (ageMs < s.options.suspicionMs) return false;\n',
+        find: '  if (s.nowMs - Math.max(s.startedMs, s.busUpSinceMs) < s.options.suspicionMs) return false;\n',
         replace: '',
       },
     ],

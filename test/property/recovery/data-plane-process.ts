@@ -22,6 +22,7 @@ import type { DataPlaneMessage, LookupReply, PullStream } from '../../../src/cor
 import { compareFence, NO_FENCE, type Fence, type Incarnation } from '../../../src/core/model/fence.ts';
 import type { FunctionRecord } from '../../../src/core/model/function.ts';
 import type { FunctionName, FunctionUid, DataPlaneId } from '../../../src/lib/ids.ts';
+import { HeldTelling } from '../../../src/data-plane/held-telling.ts';
 import { unreachable } from '../../../src/lib/assert.ts';
 import type { Prng } from '../../../src/lib/prng.ts';
 import type { LeaderMember, World } from './cast.ts';
@@ -30,8 +31,6 @@ import type { Stream } from './network.ts';
 import type { Outcome, Request } from './request.ts';
 
 const REPORT_MS = 250;
-const TELL_AGAIN_MS = 1_000;
-const TELL_REST_MS = 2_000;
 const SWEEP_MS = 20;
 const PULL_GAP_MS = 25;
 const LOOKUP_MS = 4_000;
@@ -55,11 +54,7 @@ export class DataPlaneProcess implements ExchangingDataPlane {
   #announced = false;
   #alive = true;
   #seq = 0;
-  #tellings = 0;
-  #tellMs = 0;
-  #untold = false;
-  /** Some tell at first only what functions hold that are asked for, as if it were a great deal. */
-  readonly #tellsAll: boolean;
+  readonly #held: HeldTelling;
   #reportScheduled = false;
   readonly #pulledMs: Record<PullStream, number> = { endpoints: -1, specs: -1 };
   /** Queues that the leader of now has not acknowledged yet. */
@@ -86,7 +81,11 @@ export class DataPlaneProcess implements ExchangingDataPlane {
     this.#server = server;
     this.#exchanges = new Exchanges(world, this, random);
     this.incarnation = { ms: life, nonce: random.uint32() };
-    this.#tellsAll = this.incarnation.nonce % 2 === 0;
+    // Some tell what they hold as if it were a great deal.
+    this.#held = new HeldTelling(
+      () => this.table,
+      this.incarnation.nonce % 2 === 0 ? 0 : Number.POSITIVE_INFINITY,
+    );
     this.dispatcher = new Dispatcher({
       ...DISPATCHER_DEFAULTS,
       random: random.fork('dispatch'),
@@ -154,8 +153,7 @@ export class DataPlaneProcess implements ExchangingDataPlane {
     this.#fence = fence;
     this.#announced = true;
     if (isNew) {
-      this.#tellings = 2;
-      this.#tellMs = this.#world.nowMs;
+      this.#held.begin(this.#world.nowMs);
       this.reportSoon();
       for (const { uid, queued } of this.dispatcher.loads(this.#world.nowMs, false))
         if (queued > 0) this.#demand.add(uid);
@@ -242,16 +240,10 @@ export class DataPlaneProcess implements ExchangingDataPlane {
     const { nowMs } = this.#world;
     const loads = this.dispatcher.loads(nowMs, periodic);
     if (!this.#announced) return;
-    if (this.#tellings > 0 && nowMs >= this.#tellMs) {
-      const asked = new Set(loads.map(({ uid }) => uid));
-      this.#untold = this.#tellings === 2 && !this.#tellsAll;
-      const endpoints = this.table
-        .unconfirmedEndpoints()
-        .filter(({ uid }) => !this.#untold || asked.has(uid));
-      this.#tellings--;
-      this.#tellMs = nowMs + (this.#untold ? TELL_REST_MS : TELL_AGAIN_MS);
-      this.#tell({ kind: 'held', incarnation: this.incarnation, part: 0, parts: 1, endpoints });
-    }
+    const parts = this.#held.next(loads, nowMs) ?? [];
+    for (const [part, told] of parts.entries())
+      this.#tell({ kind: 'held', incarnation: this.incarnation, part, parts: parts.length, ...told });
+    if (parts.length > 0) this.#held.done(nowMs);
     this.#tell({
       kind: 'report',
       incarnation: this.incarnation,
@@ -267,7 +259,6 @@ export class DataPlaneProcess implements ExchangingDataPlane {
       refused: this.dispatcher.refusedEndpoints(),
       condemned: this.dispatcher.condemnedEndpoints(),
       owned: this.dispatcher.owned(),
-      untold: this.#untold,
     });
   }
 

@@ -62,6 +62,7 @@ class Watch {
             owner: undefined,
           },
         ],
+        workers: [],
       },
       this.nowMs,
     );
@@ -108,7 +109,6 @@ class Watch {
           refused: [],
           condemned: [],
           owned: [],
-          untold: false,
         },
         this.nowMs,
       );

@@ -16,7 +16,7 @@ function names(stage: Stage, worker: string): void {
   };
   stage.leader.dataPlaneMessage(
     dataPlaneId('dp1'),
-    { kind: 'held', incarnation: { ms: 1, nonce: 1 }, part: 0, parts: 1, endpoints: [endpoint] },
+    { kind: 'held', incarnation: { ms: 1, nonce: 1 }, part: 0, parts: 1, endpoints: [endpoint], workers: [] },
     stage.nowMs,
   );
 }
@@ -65,21 +65,34 @@ describe('a reconstruction', () => {
     expect(stage.leader.reconstruction()).toMatchObject({ reportedWorkers: 2, allReportedMs: 100 });
   });
 
-  it('is not over while a data plane is still to tell what it holds, but that is not waited for for ever', () => {
+  it('knows a worker by its name alone, and waits for it as for any other', () => {
     const stage = new Stage();
     stage.worker('w1');
-    stage.untold = true;
-    stage.run(SUSPICION_MS + 500);
-    expect(stage.leader.isReconciled).toBe(false);
-    stage.untold = false;
+    stage.leader.dataPlaneMessage(
+      dataPlaneId('dp1'),
+      {
+        kind: 'held',
+        incarnation: { ms: 1, nonce: 1 },
+        part: 0,
+        parts: 1,
+        endpoints: [],
+        workers: [workerId('w2')],
+      },
+      stage.nowMs,
+    );
     stage.run(100);
-    expect(stage.leader.isReconciled).toBe(true);
-    stage.failover();
-    stage.untold = true;
-    stage.run(2 * SUSPICION_MS - 100);
+    expect(stage.leader.reconstruction()).toMatchObject({ knownWorkers: 2, reportedWorkers: 1 });
+  });
+
+  it('takes an endpoint away that a data plane still names when its worker has said that it is not there', () => {
+    const stage = new Stage();
+    stage.worker('w1');
+    stage.run(100);
+    stage.batches.length = 0;
+    names(stage, 'w1');
+    stage.run(25);
     expect(stage.leader.isReconciled).toBe(false);
-    stage.run(300);
-    expect(stage.leader.isReconciled).toBe(true);
+    expect(stage.batches.flat()).toEqual(['withdraw']);
   });
 
   it('says that not all reported when a known worker never did, and is reconciled all the same', () => {

@@ -44,8 +44,6 @@ export class Stage {
   loads: readonly FunctionLoad[] = [];
   /** Requests that the data plane has in flight on a sandbox that is being withdrawn. */
   readonly inFlight: Map<SandboxId, number> = new Map();
-  /** The data plane has not told all that it holds. */
-  untold = false;
   /** Every command that a worker was sent, in order. */
   readonly commands: string[] = [];
   /** What each batch of the endpoint stream did. */
@@ -248,7 +246,6 @@ export class Stage {
         withdrawing,
         refused: [],
         owned: [],
-        untold: this.untold,
         condemned: [],
       },
       this.nowMs,

@@ -200,10 +200,17 @@ export const dataPlaneMessage: Arbitrary<DataPlaneMessage> = fc.oneof(
     refused: few(sandbox),
     condemned: few(sandbox),
     owned: few(uid),
-    untold: bool,
   }),
   fc
-    .tuple(parts, fc.record({ kind: fc.constant('held' as const), incarnation, endpoints: few(endpoint) }))
+    .tuple(
+      parts,
+      fc.record({
+        kind: fc.constant('held' as const),
+        incarnation,
+        endpoints: few(endpoint),
+        workers: few(worker),
+      }),
+    )
     .map(([part, held]) => ({ ...held, ...part })),
   fc.record({ kind: fc.constant('demand' as const), incarnation, seq: uint64, loads: few(load) }),
 );

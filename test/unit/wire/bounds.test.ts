@@ -18,6 +18,7 @@ import {
   decodeDataPlaneMessage,
   encodeDataPlaneMessage,
   splitEndpoints,
+  splitHeld,
 } from '../../../src/wire/data-plane-codec.ts';
 import { encodeMetadataCommand } from '../../../src/wire/metadata-codec.ts';
 import { decodeWorkerReport, encodeWorkerReport, splitStatuses } from '../../../src/wire/worker-codec.ts';
@@ -154,6 +155,7 @@ describe('parts', () => {
       part,
       parts,
       endpoints: [],
+      workers: [],
     });
     expect(() => decodeDataPlaneMessage(held)).toThrow('part: malformed');
   });
@@ -170,15 +172,17 @@ describe('endpoints', () => {
       address: `unix:/${'a'.repeat(250)}`,
       owner: OWNER,
     }));
-    const parts = splitEndpoints(endpoints);
-    expect(parts.flat()).toEqual(endpoints);
-    for (const [part, list] of parts.entries()) {
+    const workers = Array.from({ length: limits.workers }, (_, i) => workerId(`${'w'.repeat(56)}-${i}`));
+    const parts = splitHeld(endpoints, workers);
+    expect(parts.flatMap((part) => part.endpoints)).toEqual(endpoints);
+    expect(parts.flatMap((part) => part.workers)).toEqual(workers);
+    for (const [part, told] of parts.entries()) {
       const held = encodeDataPlaneMessage({
         kind: 'held',
         incarnation: INCARNATION,
         part,
         parts: parts.length,
-        endpoints: list,
+        ...told,
       });
       expect(held.length).toBeLessThanOrEqual(limits.messageBytes);
     }
@@ -205,7 +209,6 @@ describe('a report', () => {
       refused: sandboxes(reportBounds.refused),
       condemned: sandboxes(reportBounds.condemned),
       owned: Array.from({ length: reportBounds.owned }, () => uid),
-      untold: true,
     });
     expect(report.length).toBeLessThanOrEqual(limits.messageBytes);
   });

@@ -214,7 +214,6 @@ export interface DataPlaneReport {
   readonly refused: readonly string[];
   readonly owned: readonly number[];
   readonly condemned: readonly string[];
-  readonly untold: boolean;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -223,6 +222,8 @@ export interface DataPlaneHeld {
   readonly part: number;
   readonly parts: number;
   readonly endpoints: readonly Endpoint[];
+  /** On which more is held than is told here. */
+  readonly workers: readonly string[];
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -2158,7 +2159,6 @@ function createBaseDataPlaneReport(): DataPlaneReport {
     refused: [],
     owned: [],
     condemned: [],
-    untold: false,
     _unknownFields: {},
   };
 }
@@ -2207,9 +2207,6 @@ export const DataPlaneReport: MessageFns<DataPlaneReport> = {
     }
     for (const v of message.condemned) {
       writer.uint32(114).string(v!);
-    }
-    if (message.untold !== false) {
-      writer.uint32(120).bool(message.untold);
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -2349,14 +2346,6 @@ export const DataPlaneReport: MessageFns<DataPlaneReport> = {
             message.condemned.push(reader.string());
             continue;
           }
-          case 15: {
-            if (tag !== 120) {
-              break;
-            }
-
-            message.untold = reader.bool();
-            continue;
-          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2379,7 +2368,7 @@ export const DataPlaneReport: MessageFns<DataPlaneReport> = {
 };
 
 function createBaseDataPlaneHeld(): DataPlaneHeld {
-  return { incarnation: undefined, part: 0, parts: 0, endpoints: [], _unknownFields: {} };
+  return { incarnation: undefined, part: 0, parts: 0, endpoints: [], workers: [], _unknownFields: {} };
 }
 
 export const DataPlaneHeld: MessageFns<DataPlaneHeld> = {
@@ -2395,6 +2384,9 @@ export const DataPlaneHeld: MessageFns<DataPlaneHeld> = {
     }
     for (const v of message.endpoints) {
       Endpoint.encode(v!, writer.uint32(34).fork()).join();
+    }
+    for (const v of message.workers) {
+      writer.uint32(42).string(v!);
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -2450,6 +2442,14 @@ export const DataPlaneHeld: MessageFns<DataPlaneHeld> = {
             }
 
             message.endpoints.push(Endpoint.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.workers.push(reader.string());
             continue;
           }
         }

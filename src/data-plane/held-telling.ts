@@ -1,0 +1,90 @@
+/**
+ * What a new leader is told of the endpoints that are held here and that it has not confirmed: before any load, for load alone would
+ * make it start a second fleet, and again a second later, for what is told is lost like any message.
+ *
+ * Of a great table most is confirmed by its workers sooner than it could be told. Then the leader first hears of functions that
+ * are asked for (only their scale is decided before reconciliation closes) and which workers there are (so that it waits for
+ * them, and judges their silence together); the rest two seconds later, unless its function is asked for meanwhile.
+ */
+import type { EndpointReplica } from '../core/endpoints/endpoint-replica.ts';
+import type { DataPlaneHeld, FunctionLoad } from '../core/model/data-plane-report.ts';
+import type { Endpoint } from '../core/model/sandbox.ts';
+import type { FunctionUid } from '../lib/ids.ts';
+import { splitHeld } from '../wire/data-plane-codec.ts';
+
+const AGAIN_MS = 1_000;
+const REST_MS = 2_000;
+const AT_ONCE = 4_096;
+
+export type HeldPart = Pick<DataPlaneHeld, 'endpoints' | 'workers'>;
+
+export class HeldTelling {
+  readonly #table: () => EndpointReplica;
+  readonly #atOnce: number;
+  /** Tellings still to come, and when the next one is due. */
+  #left = 0;
+  #dueMs = 0;
+  /** Of a great table: what was left for later, by function. */
+  #rest: Map<FunctionUid, Endpoint[]> | undefined = undefined;
+  /** Of the rest: functions whose turn has come early, and is being told. */
+  #early: readonly FunctionUid[] = [];
+  #isFirst = false;
+
+  /** @param atOnce more endpoints are a great table */
+  constructor(table: () => EndpointReplica, atOnce: number = AT_ONCE) {
+    this.#table = table;
+    this.#atOnce = atOnce;
+  }
+
+  /** A leader has heard nothing from us, or may have missed something. */
+  begin(nowMs: number): void {
+    this.#left = 2;
+    this.#dueMs = nowMs;
+    this.#isFirst = true;
+    this.#rest = undefined;
+    this.#early = [];
+  }
+
+  /** What is told before these loads are, in parts; undefined: nothing. The same again until {@link done}. */
+  next(loads: readonly FunctionLoad[], nowMs: number): HeldPart[] | undefined {
+    if (this.#left > 0 && nowMs >= this.#dueMs) return this.#telling(loads);
+    const rest = this.#rest;
+    if (rest === undefined) return undefined;
+    this.#early = loads.flatMap(({ uid }) => (rest.has(uid) ? [uid] : []));
+    if (this.#early.length === 0) return undefined;
+    return splitHeld(
+      this.#early.flatMap((uid) => rest.get(uid) ?? []),
+      [],
+    );
+  }
+
+  #telling(loads: readonly FunctionLoad[]): HeldPart[] {
+    const endpoints = this.#table().unconfirmedEndpoints();
+    this.#early = [];
+    this.#rest = undefined;
+    if (!this.#isFirst || endpoints.length <= this.#atOnce) return splitHeld(endpoints, []);
+    const asked = new Set(loads.map(({ uid }) => uid));
+    const rest = new Map<FunctionUid, Endpoint[]>();
+    const told: Endpoint[] = [];
+    for (const endpoint of endpoints) {
+      const list = asked.has(endpoint.uid) ? told : rest.get(endpoint.uid);
+      if (list === undefined) rest.set(endpoint.uid, [endpoint]);
+      else list.push(endpoint);
+    }
+    this.#rest = rest;
+    return splitHeld(told, [...new Set(endpoints.map(({ worker }) => worker))]);
+  }
+
+  /** All parts have gone out. */
+  done(nowMs: number): void {
+    if (this.#early.length > 0) {
+      for (const uid of this.#early) this.#rest?.delete(uid);
+      this.#early = [];
+      return;
+    }
+    // The rest is told twice too.
+    if (this.#rest === undefined) this.#left--;
+    this.#dueMs = nowMs + (this.#rest === undefined ? AGAIN_MS : REST_MS);
+    this.#isFirst = false;
+  }
+}

@@ -1,0 +1,100 @@
+/** In which order a new leader hears what a data plane holds, and how often. */
+import { describe, expect, it } from 'vitest';
+import { EndpointReplica } from '../../../src/core/endpoints/endpoint-replica.ts';
+import type { FunctionLoad } from '../../../src/core/model/data-plane-report.ts';
+import type { Endpoint } from '../../../src/core/model/sandbox.ts';
+import { HeldTelling, type HeldPart } from '../../../src/data-plane/held-telling.ts';
+import { functionUid, sandboxId, workerId } from '../../../src/lib/ids.ts';
+
+const GREAT = 5;
+
+/** Sandboxes of function `uid`, each on a worker of its own. */
+function held(uid: number, count: number): Endpoint[] {
+  return Array.from({ length: count }, (_, i) => ({
+    sandbox: sandboxId(`f-${uid}-1-${i}`),
+    uid: functionUid(uid),
+    generation: 1,
+    specIndex: 1,
+    worker: workerId(`w${uid}-${i}`),
+    address: 'unix:/f',
+    owner: undefined,
+  }));
+}
+
+const load = (uid: number): FunctionLoad => ({ uid: functionUid(uid), inFlight: 1, queued: 0 });
+
+function telling(endpoints: readonly Endpoint[]) {
+  const table = EndpointReplica.restore({ fence: { epoch: 1, term: 1 }, endpoints, owners: [] }, 0);
+  const held = new HeldTelling(() => table, GREAT);
+  held.begin(0);
+  /** What is told before a report about these loads, to its end. */
+  const tell = (nowMs: number, loads: readonly FunctionLoad[] = []): HeldPart | undefined => {
+    const parts = held.next(loads, nowMs);
+    if (parts === undefined) return undefined;
+    held.done(nowMs);
+    return {
+      endpoints: parts.flatMap((part) => part.endpoints),
+      workers: parts.flatMap((part) => part.workers),
+    };
+  };
+  const confirm = (confirmed: readonly Endpoint[]): void => {
+    const changes = confirmed.map((endpoint) => ({ kind: 'put' as const, endpoint }));
+    table.onBatch({ fence: { epoch: 1, term: 2 }, seq: 1, changes: [] }, 0);
+    table.onBatch({ fence: { epoch: 1, term: 2 }, seq: 2, changes }, 0);
+  };
+  return { held, tell, confirm };
+}
+
+describe('a small table', () => {
+  const endpoints = held(1, GREAT);
+
+  it('is told whole, and a second later again', () => {
+    const { tell } = telling(endpoints);
+    expect(tell(0)).toEqual({ endpoints, workers: [] });
+    expect(tell(500)).toBeUndefined();
+    expect(tell(1_000)).toEqual({ endpoints, workers: [] });
+    expect(tell(5_000)).toBeUndefined();
+  });
+
+  it('is told again at once when it was cut off', () => {
+    const { held: cut, tell } = telling(endpoints);
+    expect(cut.next([], 0)?.flatMap((part) => part.endpoints)).toEqual(endpoints);
+    expect(tell(250)?.endpoints).toEqual(endpoints);
+    expect(tell(500)).toBeUndefined();
+  });
+});
+
+describe('a great table', () => {
+  const [busy, idle] = [held(1, 3), held(2, 3)];
+  const workers = [...busy, ...idle].map(({ worker }) => worker);
+
+  it('is at first what functions hold that are asked for, and the names of all workers', () => {
+    const { tell } = telling([...busy, ...idle]);
+    expect(tell(0, [load(1)])).toEqual({ endpoints: busy, workers });
+  });
+
+  it('is told of the rest two seconds later, of what nobody has confirmed by then, and a second later again', () => {
+    const { tell, confirm } = telling([...busy, ...idle]);
+    tell(0, [load(1)]);
+    confirm([...busy, ...idle.slice(1)]);
+    expect(tell(1_999)).toBeUndefined();
+    expect(tell(2_000)).toEqual({ endpoints: idle.slice(0, 1), workers: [] });
+    expect(tell(2_999)).toBeUndefined();
+    expect(tell(3_000)).toEqual({ endpoints: idle.slice(0, 1), workers: [] });
+    expect(tell(9_000)).toBeUndefined();
+  });
+
+  it('is told of a function as soon as it is asked for, once', () => {
+    const { tell } = telling([...busy, ...idle]);
+    tell(0, [load(1)]);
+    expect(tell(300, [load(1), load(2), load(3)])).toEqual({ endpoints: idle, workers: [] });
+    expect(tell(305, [load(1), load(2), load(3)])).toBeUndefined();
+  });
+
+  it('begins anew with the next leader', () => {
+    const { held: next, tell } = telling([...busy, ...idle]);
+    tell(0, [load(1)]);
+    next.begin(100);
+    expect(tell(100, [load(2)])).toEqual({ endpoints: idle, workers });
+  });
+});
