@@ -1,7 +1,7 @@
 /** What every benchmark does alike at the terminal: its directory, its end, its one-line errors, its files. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { BatonError, explain, isBatonError } from '../../src/lib/errors.ts';
 
@@ -19,7 +19,7 @@ export interface Bench {
 
 /**
  * Runs a benchmark to its result; Ctrl-C ends what it started.
- * Exit code 0: the targets hold; 1: they do not, or it could not be measured.
+ * Exit code 0: the targets hold; 1: they do not, or it could not be measured; 2: wrong usage.
  */
 export async function runBench(name: string, measure: (bench: Bench) => Promise<boolean>): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), `baton-${name.replaceAll(/\W/g, '-')}-`));
@@ -44,7 +44,7 @@ export async function runBench(name: string, measure: (bench: Bench) => Promise<
   } catch (error) {
     // What Ctrl-C tears down fails in ways that are nobody's news.
     if (closing === undefined) say(oneLine(error));
-    process.exitCode = 1;
+    process.exitCode = isBatonError(error, 'invalid-argument') ? 2 : 1;
   } finally {
     await close();
   }
@@ -82,6 +82,37 @@ export function positive(flag: string, text: string): number {
   throw new BatonError('invalid-argument', `--${flag}: ${JSON.stringify(text)} is not a positive number`, {
     hint: `for example --${flag} 5`,
   });
+}
+
+/** @throws BatonError `invalid-argument` */
+export function count(flag: string, text: string): number {
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
+  throw new BatonError(
+    'invalid-argument',
+    `--${flag}: ${JSON.stringify(text)} is not a whole number from 1 on`,
+    {
+      hint: `for example --${flag} 5`,
+    },
+  );
+}
+
+/**
+ * A result that is written at the end of a long run: what stands in its way is said before.
+ * @throws BatonError `invalid-argument`
+ */
+export function writable(flag: string, file: string | undefined): string | undefined {
+  if (file === undefined) return undefined;
+  const directory = dirname(resolve(file));
+  try {
+    accessSync(directory, constants.W_OK);
+    return file;
+  } catch {
+    throw new BatonError(
+      'invalid-argument',
+      `--${flag}: ${JSON.stringify(file)}: ${directory} is not there, or not writable`,
+      { hint: 'name a file in a directory of yours' },
+    );
+  }
 }
 
 export function writeJson(file: string | undefined, result: object): void {

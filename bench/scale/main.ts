@@ -5,7 +5,7 @@
  */
 import { writeFileSync } from 'node:fs';
 import { describeMachine, loadAverage } from '../lib/machine.ts';
-import { flagsOf, positive, runBench, writeJson, type Bench } from '../lib/program.ts';
+import { count, flagsOf, positive, runBench, writable, writeJson, type Bench } from '../lib/program.ts';
 import { killLeader } from './failover.ts';
 import { Fleet, type FleetSize } from './fleet.ts';
 import { holds, scaleSvg, scaleTable, type ScaleRow } from './report.ts';
@@ -22,9 +22,10 @@ await runBench('bench:scale', async (bench) => {
     json: { type: 'string' },
     svg: { type: 'string' },
   });
-  const workers = Math.round(positive('workers', flags.workers));
-  const sandboxes = Math.round(positive('sandboxes', flags.sandboxes));
+  const workers = count('workers', flags.workers);
+  const sandboxes = count('sandboxes', flags.sandboxes);
   const seconds = positive('seconds', flags.seconds);
+  const [json, svg] = [writable('json', flags.json), writable('svg', flags.svg)];
   const sizes = flags.curve ? CURVE.filter((size) => size < workers) : [];
   const rows: ScaleRow[] = [];
   for (const size of [...sizes, workers]) {
@@ -42,8 +43,8 @@ await runBench('bench:scale', async (bench) => {
   if (last === undefined) return false;
   process.stdout.write(scaleTable(rows, machine));
   const result = { ...last, ok: holds(last), loadAverage: loadAverage(), machine, rows };
-  writeJson(flags.json, result);
-  if (flags.svg !== undefined) writeFileSync(flags.svg, scaleSvg(rows, machine));
+  writeJson(json, result);
+  if (svg !== undefined) writeFileSync(svg, scaleSvg(rows, machine));
   return result.ok;
 });
 

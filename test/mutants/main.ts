@@ -32,9 +32,11 @@ function parse(): { json: string | undefined; jobs: number; list: boolean; chose
   const json = flags.writable('json', values.json);
   const jobs = values.jobs === undefined ? availableParallelism() : Number(values.jobs);
   if (!Number.isInteger(jobs) || jobs < 1)
-    return flags.refuse(`--jobs: ${values.jobs ?? ''} is not a number of jobs`);
+    return flags.refuse(`--jobs: ${values.jobs ?? ''} is not a number of jobs — give 1 or ${MAX_JOBS}`);
   if (group !== undefined && !mutants.some((mutant) => mutant.group === group))
-    return flags.refuse(`--group: there is no group ${group}`);
+    return flags.refuse(
+      `--group: there is no group ${group} — there is ${[...new Set(mutants.map((mutant) => mutant.group))].join(', ')}`,
+    );
   const unknown = only?.find((id) => mutants.every((mutant) => mutant.id !== id));
   if (unknown !== undefined) return flags.refuse(`--only: there is no mutant ${unknown}; --list names them`);
   const chosen = mutants.filter(

@@ -21,14 +21,19 @@ export class Flags {
     try {
       return parseArgs({ options }).values;
     } catch (error) {
-      return this.refuse((error as Error).message);
+      const flags = Object.keys(options).map((flag) => `--${flag}`);
+      return this.refuse(`${(error as Error).message} — there is ${flags.join(', ')}`);
     }
   }
 
-  whole(flag: string, text: string): number {
-    if (/^\d{1,12}$/.test(text)) return Number(text);
-    return this.refuse(`--${flag}: ${JSON.stringify(text)} is not a whole number`);
+  /** @param least 1 where none at all would show nothing, and pass */
+  whole(flag: string, text: string, least = 0): number {
+    if (/^\d{1,12}$/.test(text) && Number(text) >= least) return Number(text);
+    return this.refuse(
+      `--${flag}: ${JSON.stringify(text)} is not possible — give a whole number from ${least} on`,
+    );
   }
+
   /** A result that is written at the end of a long run: what stands in its way is said before. */
   writable(flag: string, path: string | undefined): string | undefined {
     if (path === undefined) return undefined;
@@ -36,7 +41,9 @@ export class Flags {
     try {
       accessSync(directory, constants.W_OK);
     } catch {
-      return this.refuse(`--${flag}: ${JSON.stringify(path)}: ${directory} is not there, or not writable`);
+      return this.refuse(
+        `--${flag}: ${JSON.stringify(path)}: ${directory} is not there, or not writable — name a file in a directory of yours`,
+      );
     }
     return path;
   }

@@ -15,9 +15,9 @@ const values = flags.parse({
   seed: { type: 'string', default: '1' },
   json: { type: 'string' },
 });
-const wanted = flags.whole('batches', values.batches);
+const wanted = flags.whole('batches', values.batches, 1);
 const seed = flags.whole('seed', values.seed);
-const { json } = values;
+const json = flags.writable('json', values.json);
 const seen = { histories: 0, batches: 0, fenceChanges: 0, pulls: 0, restarts: 0 };
 const beganMs = performance.now();
 

@@ -20,9 +20,9 @@ const values = flags.parse({
   seed: { type: 'string', default: '1' },
   json: { type: 'string' },
 });
-const wanted = flags.whole('runs', values.runs);
+const wanted = flags.whole('runs', values.runs, 1);
 const seed = flags.whole('seed', values.seed);
-const { json } = values;
+const json = flags.writable('json', values.json);
 
 const seen = {
   runs: 0,
