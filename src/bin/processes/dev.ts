@@ -28,6 +28,7 @@ import type { Logger } from '../../ports/system.ts';
 import { workerDefaults } from '../../worker/config.ts';
 import { Worker } from '../../worker/worker.ts';
 import { serveReplica } from './control-plane.ts';
+import { ErrorNews } from './error-news.ts';
 import { SourceWatch } from './source-watch.ts';
 
 const HOST = '127.0.0.1';
@@ -65,12 +66,14 @@ export async function runDev(path: string, port: number, terminal: Terminal): Pr
   watch.follow(sources);
   followLogs(cluster.client, name, terminal, signal);
   let served = 0;
+  const news = new ErrorNews();
   for (let changed: readonly string[] = []; !signal.aborted; changed = await watch.settled(signal)) {
     try {
       const packaged = await packageFunction(source);
       ({ sources } = packaged);
       watch.follow(sources);
       const generation = await deploy(cluster.client, packaged, name);
+      news.onSuccess();
       if (generation === served) continue;
       const of = changed.length === 0 ? '' : ` (${changed.join(', ')})`;
       terminal.err(served === 0 ? `serving ${url}\n` : `generation ${generation} at ${url}${of}\n`);
@@ -79,7 +82,8 @@ export async function runDev(path: string, port: number, terminal: Terminal): Pr
     } catch (error) {
       // Something that it needs may not be there yet, in whatever file.
       watch.follow(sources, true);
-      if (!signal.aborted) terminal.err(renderError(error));
+      const text = renderError(error);
+      if (!signal.aborted && news.isNews(text, changed, sources.files)) terminal.err(text);
     }
   }
   watch.close();
