@@ -227,6 +227,20 @@ describe('the command line', () => {
     });
   });
 
+  it('deploy sets keys inside of others: labels, whose names have dots and whose values are text, and resources', async () => {
+    const labels = ['--set', 'selector.example.com/disk=ssd', '--set', 'selector.gen=4'];
+    const asked = [...labels, '--set', 'resources.memoryMiB=128', '--set', 'placement=bin-packing'];
+    await cluster.json('deploy', example('hello.ts'), '--name', 'choosy', '--no-trial', ...asked);
+    expect(await cluster.json('describe', 'choosy')).toMatchObject({
+      spec: {
+        selector: { 'example.com/disk': 'ssd', gen: '4' },
+        resources: { cpuMillis: 50, memoryMiB: 128 },
+        placement: 'bin-packing',
+      },
+    });
+    await cluster.baton('delete', 'choosy');
+  });
+
   it('apply takes several documents, whole or not at all', async () => {
     writeFileSync(join(scratch, 'two.mjs'), `export default () => 'applied';`);
     const file = join(scratch, 'functions.yaml');
@@ -391,6 +405,12 @@ describe('the command line', () => {
     ],
     ['a path that is not there', 1, ['deploy', '/no/such/path.ts'], /no such file or directory/],
     ['a key that is none', 1, ['deploy', example('hello.ts'), '--set', 'speed=9'], /speed: no such key/],
+    [
+      'a key that has keys of its own',
+      2,
+      ['deploy', example('hello.ts'), '--set', 'selector=ssd'],
+      /--set: selector has keys of its own — write selector\.KEY=VALUE/,
+    ],
     [
       'a value out of range',
       1,

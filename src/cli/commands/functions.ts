@@ -44,7 +44,11 @@ export function addFunctionCommands(program: Command, terminal: Terminal): void 
     .option('--max <n>', 'sandboxes at most, 0 for no bound', wholeNumber('--max'))
     .option('--timeout <ms>', 'from the request to the response head', wholeNumber('--timeout'))
     .option('--env <key=value>', 'environment variable; may be repeated', collect)
-    .option('--set <key=value>', 'any other key of docs/spec.md; may be repeated', collect)
+    .option(
+      '--set <key=value>',
+      'any other key of docs/spec.md, also selector.disk=ssd; may be repeated',
+      collect,
+    )
     .option(
       '--if-generation <n>',
       'only if it is at this generation; 0: only if it is new',
@@ -149,11 +153,23 @@ function defaultName(path: string): string {
   return base.toLowerCase().replaceAll(/[^a-z0-9-]+/g, '-');
 }
 
+/** Keys of a specification that hold keys of their own; `--env` is for the third. */
+const MAPS: ReadonlySet<string> = new Set(['selector', 'resources']);
+
 function keysOf(flags: DeployFlags): Record<string, unknown> {
   const document: Record<string, unknown> = {};
   for (const pair of flags.set ?? []) {
     const [key, value] = split('--set', pair);
-    document[key] = parseScalar(value);
+    // Names of labels may have dots too: the first one counts.
+    const [outer = '', inner] = key.split(/\.(.*)/s);
+    if (!MAPS.has(outer)) document[key] = parseScalar(value);
+    else if (inner === undefined || inner === '')
+      throw usage('--set', `${outer} has keys of its own`, `write ${outer}.KEY=VALUE`);
+    else
+      document[outer] = {
+        ...(document[outer] as object | undefined),
+        [inner]: outer === 'resources' ? parseScalar(value) : value,
+      };
   }
   if (flags.env !== undefined)
     document['env'] = Object.fromEntries(flags.env.map((pair) => split('--env', pair)));
