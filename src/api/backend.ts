@@ -135,7 +135,10 @@ export interface ControlPlaneBackend {
   dataPlanes(): readonly DataPlaneRow[];
   events(query: EventQuery): EventPage;
   term(): TermView;
-  /** This and `drain` resolve once the worker has it on its disk. Either ends the other. @throws BatonError `timeout` */
+  /**
+   * This and `drain` resolve once the worker has it on its disk. Either ends the other.
+   * @throws BatonError `timeout`; `not-found`; before reconciliation has closed `not-synced` instead, after a wait
+   */
   cordon(worker: WorkerId, on: boolean): Promise<void>;
   drain(worker: WorkerId): Promise<DrainRow>;
   drainOf(worker: WorkerId): DrainRow;

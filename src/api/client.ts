@@ -140,17 +140,27 @@ export class ApiClient {
   ): Promise<T> {
     const deadline = performance.now() + timeoutMs;
     let unreachable = 0;
+    let early: BatonError | undefined;
     for (;;) {
       const channel = this.#channel();
       try {
         return await attempt(channel, Math.max(1, deadline - performance.now()));
       } catch (error) {
-        if (!isBatonError(error, 'disconnected') && !isBatonError(error, 'not-leader')) throw error;
-        this.#preferred++;
-        if (isBatonError(error, 'disconnected')) unreachable++;
-        // Nobody has ever answered: waiting out the timeout would only hide that there is no cluster.
-        const allDown = unreachable >= 2 * this.#channels.length && isBatonError(error, 'disconnected');
-        if (allDown || performance.now() + RETRY_MS >= deadline) throw this.#unavailable(error);
+        const isLate = performance.now() + RETRY_MS >= deadline;
+        if (isBatonError(error, 'not-synced')) {
+          // A leader that is too young to tell: the same one knows soon.
+          early = error;
+          if (isLate) throw error;
+        } else {
+          // The time ran out while it was asked once more: what it said before is the better answer.
+          if (early !== undefined && isBatonError(error, 'timeout')) throw early;
+          if (!isBatonError(error, 'disconnected') && !isBatonError(error, 'not-leader')) throw error;
+          this.#preferred++;
+          if (isBatonError(error, 'disconnected')) unreachable++;
+          // Nobody has ever answered: waiting out the timeout would only hide that there is no cluster.
+          const allDown = unreachable >= 2 * this.#channels.length && isBatonError(error, 'disconnected');
+          if (allDown || isLate) throw this.#unavailable(error);
+        }
         await delay(RETRY_MS);
       }
     }

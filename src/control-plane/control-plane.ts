@@ -21,7 +21,6 @@ import type {
   WorkerRow,
 } from '../core/leader/types.ts';
 import type { FunctionChange } from '../core/metadata/metadata-state.ts';
-import type { Cordon } from '../core/model/command.ts';
 import type { FunctionRecord } from '../core/model/function.ts';
 import type { RequestId } from '../core/model/metadata.ts';
 import type { RaftStatus } from '../core/raft/types.ts';
@@ -42,6 +41,7 @@ import type { StoredArtifact } from '../ports/artifact-store.ts';
 import { subjects, type Subjects } from '../wire/subjects.ts';
 import { Artifacts } from './artifacts.ts';
 import type { ControlPlaneConfig, ControlPlanePorts } from './config.ts';
+import { Cordons } from './cordons.ts';
 import { DropCounter } from './drop-counter.ts';
 import { EventLog } from './event-log.ts';
 import { Leadership } from './leadership.ts';
@@ -54,7 +54,6 @@ import { workerLogs } from './worker-logs.ts';
 
 const SLICE_MS = 5;
 const MAX_BULK = 100_000;
-const CORDON_TIMEOUT_MS = 2_000;
 const ARTIFACT_TIMEOUT_MS = 30_000;
 const CONFIRMED_ARTIFACTS = { digests: 10_000, keepMs: 300_000 } as const;
 
@@ -70,6 +69,7 @@ export class ControlPlane implements ControlPlaneBackend {
   readonly #events: EventLog;
   readonly #artifacts: Artifacts;
   readonly #registrations: Registrations;
+  readonly #cordons: Cordons;
   readonly #beginning: TermBeginning;
   #raft: RaftDriver | undefined;
   #leadership: Leadership | undefined;
@@ -114,6 +114,12 @@ export class ControlPlane implements ControlPlaneBackend {
       driver: () => this.#driver(),
       leading: () => this.#leading(),
       missing: () => this.#missing(),
+    });
+    this.#cordons = new Cordons({
+      brain: () => this.#leading().brain,
+      now: () => ports.clock.now(),
+      flush: () => this.#loop.bulk(() => undefined),
+      until: (timeoutMs, condition) => this.#until(timeoutMs, condition),
     });
   }
 
@@ -300,33 +306,16 @@ export class ControlPlane implements ControlPlaneBackend {
   }
 
   cordon(worker: WorkerId, on: boolean): Promise<void> {
-    return this.#cordon(worker, { on, drain: false });
+    return this.#cordons.set(worker, { on, drain: false });
   }
 
   async drain(worker: WorkerId): Promise<DrainRow> {
-    await this.#cordon(worker, { on: true, drain: true });
+    await this.#cordons.set(worker, { on: true, drain: true });
     return this.drainOf(worker);
   }
 
   drainOf(worker: WorkerId): DrainRow {
-    const row = this.#leading().brain.drainOf(worker);
-    if (row === undefined) throw noWorker(worker);
-    return row;
-  }
-
-  /** Until the worker says that it has it on its disk. */
-  async #cordon(worker: WorkerId, wanted: Cordon): Promise<void> {
-    const { brain } = this.#leading();
-    if (!brain.cordon(worker, wanted, this.#ports.clock.now())) throw noWorker(worker);
-    this.#loop.bulk(() => undefined);
-    const isTold = (): boolean => {
-      const now = brain.cordonOf(worker);
-      return now?.on === wanted.on && now.drain === wanted.drain;
-    };
-    if (await this.#until(CORDON_TIMEOUT_MS, isTold)) return;
-    throw new BatonError('timeout', `worker ${worker} has not confirmed it`, {
-      hint: 'it is told again while this leader leads; baton get workers shows what it says',
-    });
+    return this.#cordons.drainOf(worker);
   }
 
   async transferLeadership(to: ReplicaId | ''): Promise<{ leader: ReplicaId | ''; term: number }> {
@@ -448,8 +437,4 @@ export class ControlPlane implements ControlPlaneBackend {
       leader: this.#leadership?.figures(),
     });
   }
-}
-
-function noWorker(worker: WorkerId): BatonError {
-  return new BatonError('not-found', `no worker ${worker}`, { hint: 'baton get workers lists them' });
 }

@@ -15,7 +15,7 @@ export type ErrorCode =
   | 'outcome-unknown' // the request may or may not take effect; retry with the same request id
   | 'trial-failed' // the function did not start; `fields.log` has its own error and stack
   | 'no-capacity'
-  | 'not-synced'
+  | 'not-synced' // whoever was asked is too new to tell; the same one knows soon
   | 'unsupported' // known by name, not there yet
   | 'unauthorized'
   | 'fenced' // a lower fence, or an older incarnation, was refused

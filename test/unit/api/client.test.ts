@@ -96,6 +96,26 @@ describe('a mutation that leadership changed under', () => {
   });
 });
 
+describe('a leader that is too young to tell', () => {
+  const young = new BatonError('not-synced', 'this leader has not heard of worker w1 yet', {
+    hint: 'try again',
+  });
+
+  it('is asked again', async () => {
+    const { client, ids } = await replica([young, young]);
+    await expect(put(client)).resolves.toMatchObject({ uid: 3 });
+    expect(ids).toHaveLength(3);
+  });
+
+  it('is quoted when the time is up', async () => {
+    const { client } = await replica(
+      Array.from({ length: 100 }, () => young),
+      120,
+    );
+    await expect(put(client)).rejects.toMatchObject({ code: 'not-synced', message: young.message });
+  });
+});
+
 it('a mutation that is refused is not asked for again', async () => {
   const { client, ids } = await replica([new BatonError('conflict', 'generation 4 is there')]);
   await expect(put(client)).rejects.toMatchObject({ code: 'conflict' });
