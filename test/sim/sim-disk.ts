@@ -95,7 +95,8 @@ export class WitnessedLogStore implements LogStore {
       if (lost !== undefined) this.#violation(`durability: ${lost}`);
       const { identity, hardState, snapshot, entries } = opened;
       disk.log = { identity, ...hardState, snapshot, entries };
-    } else if (opened.kind === 'damaged' && !disk.isRotten) {
+    } else if (opened.kind === 'damaged' && !disk.isRotten && disk.log.identity !== undefined) {
+      // Without an identity it was still being created when power went: nobody's yet, and whoever finds it so has no vote.
       this.#violation(`durability: ${opened.what} is damaged, and nothing has rotted`);
     } else if (opened.kind === 'empty' && disk.log.identity !== undefined) {
       this.#violation('durability: the directory is empty, and nobody emptied it');

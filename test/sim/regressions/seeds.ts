@@ -79,4 +79,11 @@ export const FAILED_SEEDS: readonly FailedSeed[] = [
       'a data plane that began from its file while nobody led served what had been replaced in the moment before it died, as it is meant to',
     keptBy: undefined,
   },
+  {
+    seed: 578,
+    length: 'quick',
+    showed:
+      'power went while a lost disk was created anew: a directory without an identity is nobody’s, and no damage',
+    keptBy: undefined,
+  },
 ];
