@@ -4,7 +4,7 @@ import { divergence } from '../../chaos/verifiers/convergence.ts';
 import { decodeRaftMessage } from '../../src/wire/raft-codec.ts';
 import { senderOf } from '../../src/wire/subjects.ts';
 import { LogOracle } from './log-oracle.ts';
-import type { World } from './world.ts';
+import type { SimReplica, World } from './world.ts';
 
 export class Oracles {
   readonly #world: World;
@@ -52,17 +52,21 @@ export class Oracles {
     }
   }
 
-  /** R1: the leader's table = the workers' truth = every data plane's table. What is missing, or undefined. */
-  unsettled(): string | undefined {
+  /**
+   * R1: the leader's table = the workers' truth = every data plane's table. What is missing, or undefined.
+   *
+   * @param replicas that must be there and of one mind
+   */
+  unsettled(replicas: readonly SimReplica[] = this.#world.replicas): string | undefined {
     const world = this.#world;
     const leader = world.leader()?.controlPlane;
     if (leader === undefined) return 'no leader';
     if (leader.term().phase !== 'reconciled') return 'reconstruction is not closed';
-    if (world.replicas.some(({ controlPlane }) => controlPlane?.isReady() !== true))
+    if (replicas.some(({ controlPlane }) => controlPlane?.isReady() !== true))
       return 'a replica is not there';
-    const hashes = new Set(world.replicas.map(({ controlPlane }) => controlPlane?.stateHash()));
+    const hashes = new Set(replicas.map(({ controlPlane }) => controlPlane?.stateHash()));
     if (hashes.size > 1) return 'replicas differ';
-    if (world.replicas.some(({ controlPlane }) => controlPlane?.raft().voter !== true))
+    if (replicas.some(({ controlPlane }) => controlPlane?.raft().voter !== true))
       return 'a replica has no vote';
     return divergence({
       leader: leader.sandboxes(),

@@ -4,7 +4,7 @@ import { Nemesis } from './nemesis.ts';
 import { drawOptions, type FaultKind, type SimOptions } from './options.ts';
 import { Oracles } from './oracles.ts';
 import { Registrars } from './registrars.ts';
-import { World } from './world.ts';
+import { World, type SimReplica } from './world.ts';
 
 export interface SimResult {
   readonly options: SimOptions;
@@ -54,7 +54,8 @@ export async function simulate(seed: number, options: SimOptions = drawOptions(s
   await demandLeaderCrash(world, nemesis);
   nemesis.running = false;
   const endedMs = world.nowMs;
-  await healMajority(world, isBroken);
+  const up = await healMajority(world, isBroken);
+  if (up.length < world.replicas.length && !isBroken()) await demandService(world, oracles, clients, up);
   await healAll(world, isBroken);
   clients.running = false;
   registrars.stop();
@@ -106,8 +107,8 @@ async function demandLeaderCrash(world: World, nemesis: Nemesis): Promise<void> 
   }
 }
 
-/** Liveness needs no more than a majority: the rest stays down, and a leader must come, and commit. */
-async function healMajority(world: World, isBroken: () => boolean): Promise<void> {
+/** Liveness needs no more than a majority: the rest stays down, and a leader must come. @returns who is up */
+async function healMajority(world: World, isBroken: () => boolean): Promise<readonly SimReplica[]> {
   world.tell('the faults end; a majority is healed');
   const voters = world.replicas.filter(({ disk }) => disk.log.identity?.voter === true && !disk.isRotten);
   const needed = Math.floor(world.replicas.length / 2) + 1;
@@ -132,6 +133,29 @@ async function healMajority(world: World, isBroken: () => boolean): Promise<void
   );
   if (!leads) world.violation(`R6: no leader ${MAJORITY_MS} ms after a majority was healed`);
   await world.scheduler.runUntil(world.nowMs + 500, isBroken);
+  return up;
+}
+
+/** While the rest is down: something new commits for each function, every data plane serves it, and those who are up agree. */
+async function demandService(
+  world: World,
+  oracles: Oracles,
+  clients: Clients,
+  up: readonly SimReplica[],
+): Promise<void> {
+  const { functions } = clients;
+  const before = functions.map(({ acknowledged }) => acknowledged);
+  const demand = async (what: string, isSo: () => boolean): Promise<void> => {
+    const isOver = (): boolean => world.violations.length > 0 || isSo();
+    while (world.nowMs < deadlineMs && !isOver()) await world.scheduler.runUntil(world.nowMs + 50);
+    if (!isOver()) world.violation(`R6: ${what} ${MAJORITY_MS} ms after a majority led`);
+  };
+  const deadlineMs = world.nowMs + MAJORITY_MS;
+  await demand('nothing new is committed', () =>
+    functions.every(({ acknowledged }, i) => acknowledged > (before[i] ?? 0)),
+  );
+  await demandAnswers(world, clients, 'with a majority alone');
+  await demand('the majority has not settled', () => oracles.unsettled(up) === undefined);
 }
 
 async function healAll(world: World, isBroken: () => boolean): Promise<void> {
@@ -185,13 +209,18 @@ async function lastWord(world: World, clients: Clients): Promise<void> {
       world.violation(`R5: ${fn.name} is at version ${version}, ${fn.acknowledged} was acknowledged`);
     if (version > fn.attempted)
       world.violation(`R5: ${fn.name} is at version ${version}, which nobody registered`);
+  }
+  await demandAnswers(world, clients, 'after the faults');
+}
+
+async function demandAnswers(world: World, clients: Clients, when: string): Promise<void> {
+  for (const fn of clients.functions) {
     if (fn.acknowledged === 0) continue;
     for (const plane of world.planes) {
       let answered: boolean | undefined;
       void clients.call(fn, plane).then((ok) => (answered = ok));
       await world.scheduler.runUntil(world.nowMs + 20_000, () => answered !== undefined);
-      if (answered !== true)
-        world.violation(`R6: ${fn.name} is not served through ${plane.id} after the faults`);
+      if (answered !== true) world.violation(`R6: ${fn.name} is not served through ${plane.id} ${when}`);
     }
   }
 }
