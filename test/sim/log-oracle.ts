@@ -1,11 +1,12 @@
 /**
- * What Raft promises about logs, looked at as they become durable and as messages leave (Ongaro's thesis, figure 3.2):
- * log matching, leader completeness, votes that are never taken back, nothing said before it is on the disk, and nothing called
- * committed before it is on a majority's.
+ * What Raft promises about logs, looked at as they become durable and as messages leave (Ongaro's thesis, figure 3.2): leaders
+ * append only, log matching, leader completeness; votes and commit indexes that are never taken back, nothing said before it is on
+ * the disk, and nothing called committed before it is on a majority's.
  */
 import { crc32c } from '../../src/lib/crc32c.ts';
 import type { RaftMessage } from '../../src/core/raft/types.ts';
 import type { SaveBatch } from '../../src/ports/log-store.ts';
+import type { DurableLog } from './sim-disk.ts';
 import type { SimReplica, World } from './world.ts';
 
 interface KnownEntry {
@@ -27,6 +28,8 @@ export class LogOracle {
   /** Term of the committed entry at an index. */
   readonly #committed = new Map<number, number>();
   readonly #promised = new Map<string, Promised>();
+  /** The last term that each has led. */
+  readonly #led = new Map<string, number>();
   /** By index and term: on whose disks the entry has been. */
   readonly #holders = new Map<number, Map<number, Set<string>>>();
   #shownCommit = 0;
@@ -34,12 +37,37 @@ export class LogOracle {
 
   constructor(world: World) {
     this.#world = world;
-    for (const replica of world.replicas) replica.disk.onDurable = (batch) => this.#onDurable(replica, batch);
+    for (const replica of world.replicas)
+      replica.disk.onDurable = (batch, before) => {
+        this.#appendsOnly(replica, batch, before);
+        if (replica.disk.log.commit < before.commit)
+          world.violation(
+            `${replica.id}: stored commit index goes from ${before.commit} back to ${replica.disk.log.commit}`,
+          );
+        this.#onDurable(replica, batch);
+      };
   }
 
   /** The disk is gone, and with it what was promised from it. */
   forget(replica: SimReplica): void {
     this.#promised.delete(replica.id);
+    this.#led.delete(replica.id);
+  }
+
+  /** Leader append-only: in the term that it leads it replaces nothing of its log, and takes nobody's in its place. */
+  #appendsOnly({ id }: SimReplica, { hardState, entries, snapshot }: SaveBatch, before: DurableLog): void {
+    const term = hardState?.term ?? before.term;
+    if (this.#led.get(id) !== term) return;
+    const last = before.entries.at(-1)?.index ?? before.snapshot?.index ?? 0;
+    const first = entries[0]?.index ?? last + 1;
+    if (first <= last)
+      this.#world.violation(
+        `leader append-only: ${id} replaces its log from ${first} to ${last} in term ${term}, which it leads`,
+      );
+    if (snapshot !== undefined)
+      this.#world.violation(
+        `leader append-only: ${id} takes a snapshot of ${snapshot.index} for its log in term ${term}, which it leads`,
+      );
   }
 
   #onDurable(replica: SimReplica, { hardState, entries }: SaveBatch): void {
@@ -143,6 +171,7 @@ export class LogOracle {
 
   /** Leader completeness: whoever begins to lead has everything that was committed. */
   onLeader(replica: SimReplica, term: number): void {
+    this.#led.set(replica.id, term);
     const { log } = replica.disk;
     const last = log.entries.at(-1)?.index ?? log.snapshot?.index ?? 0;
     for (const [index, committed] of this.#committed) {

@@ -1,6 +1,9 @@
 /** What must hold at every moment, and what must hold once everything has settled. */
 import { Agreement } from '../../chaos/verifiers/agreement.ts';
 import { divergence } from '../../chaos/verifiers/convergence.ts';
+import { FenceWitness } from '../../chaos/verifiers/fence.ts';
+import { decodeBeacon } from '../../src/wire/broadcast-codec.ts';
+import { decodeDataPlaneMessage } from '../../src/wire/data-plane-codec.ts';
 import { decodeRaftMessage } from '../../src/wire/raft-codec.ts';
 import { senderOf } from '../../src/wire/subjects.ts';
 import { LogOracle } from './log-oracle.ts';
@@ -10,12 +13,14 @@ export class Oracles {
   readonly #world: World;
   readonly #agreement: Agreement;
   readonly #log: LogOracle;
+  readonly #fences: FenceWitness;
   #maxTerm = 0;
 
   constructor(world: World) {
     this.#world = world;
     this.#agreement = new Agreement((what) => world.violation(what));
     this.#log = new LogOracle(world);
+    this.#fences = new FenceWitness((what) => world.violation(`FENCE: ${what}`));
     world.onDiskLost = (replica) => this.#log.forget(replica);
     world.network.onMessage = (from, subject, payload) => this.#onMessage(from, subject, payload);
   }
@@ -30,6 +35,7 @@ export class Oracles {
   }
 
   #onMessage(from: string, subject: string, payload: Uint8Array): void {
+    this.#witness(from, subject, payload);
     if (!subject.includes('.raft.') || payload.length === 0) return;
     const message = decodeRaftMessage(payload);
     this.#maxTerm = Math.max(this.#maxTerm, message.term);
@@ -42,6 +48,16 @@ export class Oracles {
     if (!this.#agreement.leads(from, message.term)) return;
     this.#world.tell(`${from} leads term ${message.term}`);
     if (sender !== undefined) this.#log.onLeader(sender, message.term);
+  }
+
+  /** FENCE: replicas through all their lives, data planes through each; workers are seen where they write it down (world.ts). */
+  #witness(from: string, subject: string, payload: Uint8Array): void {
+    if (subject.includes('.beacon.')) this.#fences.see(from, decodeBeacon(payload).fence);
+    if (!subject.includes('.report.')) return;
+    const message = decodeDataPlaneMessage(payload);
+    if (message.kind !== 'report') return;
+    const { incarnation, fence } = message;
+    this.#fences.see(`${from} of ${incarnation.ms}/${incarnation.nonce}`, fence);
   }
 
   /** State-machine safety: the same index gives the same state on every replica. */

@@ -163,7 +163,11 @@ export class Registrars {
     const pictures = new Map<string, string>();
     for (const [name, history] of this.history) {
       const verdict = checkLinearizable(history, registryModel, MAX_EXPLORED);
-      if (verdict.kind !== 'violation') continue;
+      if (verdict.kind === 'linearizable') continue;
+      if (verdict.kind === 'unknown') {
+        this.#world.violation(`LIN: ${name}: undecided after ${MAX_EXPLORED} steps`);
+        continue;
+      }
       const [stuck] = verdict.stuck;
       this.#world.violation(
         `LIN: ${name}: no single copy fits ${history.length} operations; ${stuck === undefined ? '' : label(stuck)} follows nothing`,

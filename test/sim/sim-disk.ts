@@ -22,6 +22,7 @@ export interface DurableLog {
   readonly identity: StoreIdentity | undefined;
   readonly term: number;
   readonly vote: string;
+  /** As it stands beside the entries that it vouches for: nobody writes it down for itself. */
   readonly commit: number;
   readonly snapshot: StoredSnapshot | undefined;
   readonly entries: readonly StoredEntry[];
@@ -47,8 +48,8 @@ export class SimDisk {
   unsettled: SaveBatch[] = [];
   /** Bytes have rotted since it was opened last. */
   isRotten = false;
-  /** Hears of everything that becomes durable. */
-  onDurable: (batch: SaveBatch) => void = () => undefined;
+  /** Hears of everything that becomes durable, and what was before. */
+  onDurable: (batch: SaveBatch, before: DurableLog) => void = () => undefined;
   /** Hears that everything from before is void. */
   onForgotten: () => void = () => undefined;
 
@@ -124,8 +125,9 @@ export class WitnessedLogStore implements LogStore {
     disk.unsettled.push(batch);
     await this.#store.save(batch);
     disk.unsettled.shift();
-    disk.log = withBatch(disk.log, batch);
-    disk.onDurable(batch);
+    const before = disk.log;
+    disk.log = withBatch(before, batch);
+    disk.onDurable(batch, before);
   }
 
   async compact(snapshot: StoredSnapshot, keepFrom: number): Promise<void> {
@@ -146,7 +148,9 @@ function withBatch(log: DurableLog, { hardState, entries, snapshot }: SaveBatch)
   const first = entries[0];
   if (first !== undefined)
     next = { ...next, entries: [...next.entries.filter(({ index }) => index < first.index), ...entries] };
-  return hardState === undefined ? next : { ...next, ...hardState };
+  if (hardState === undefined) return next;
+  const commit = next === log ? log.commit : hardState.commit;
+  return { ...next, ...hardState, commit };
 }
 
 /** Undefined: everything is there, but for what a write replaced that was on its way. */
@@ -157,6 +161,7 @@ function whatIsLost(
 ): string | undefined {
   const { hardState, snapshot, entries } = found;
   if (hardState.term < known.term) return `term ${known.term} has become ${hardState.term}`;
+  if (hardState.commit < known.commit) return `commit index ${known.commit} has become ${hardState.commit}`;
   if (hardState.term === known.term && known.vote !== '' && hardState.vote !== known.vote)
     return `the vote for ${known.vote} in term ${known.term} has become ${hardState.vote || 'none'}`;
   const base = snapshot?.index ?? 0;
