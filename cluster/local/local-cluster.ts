@@ -15,6 +15,7 @@ import { hasCluster, makeTopology, writeTopology, type TopologyOptions } from '.
 
 const SERVE_TIMEOUT_MS = 30_000;
 const POLL_MS = 50;
+const STOPPED_POLL_MS = 250;
 const GRACE_MS = 12_000;
 const LOG_LINES = 5;
 
@@ -216,6 +217,17 @@ async function stopMembers(members: readonly Member[]): Promise<string[]> {
     stopped.push(...group.filter((_, i) => results[i]).map(({ id }) => id));
   }
   return stopped;
+}
+
+/** @returns true once all of it was stopped on purpose, be it one by one; false with the signal */
+export async function untilStopped(directory: string, signal: AbortSignal): Promise<boolean> {
+  const members = membersOf(directory, openCluster(directory));
+  while (!signal.aborted) {
+    if (members.every((member) => !wasStarted(member.directory) && processOf(member.directory) === undefined))
+      return true;
+    await delay(STOPPED_POLL_MS, undefined, { signal }).catch(() => undefined);
+  }
+  return false;
 }
 
 export const supervisorDirectory = (directory: string): string => join(resolve(directory), 'supervisor');

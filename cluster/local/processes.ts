@@ -9,6 +9,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { BatonError } from '../../src/lib/errors.ts';
 
 const PROCESS_FILE = 'process.json';
+/** Beside it from before the end that is on purpose: whoever starts again what ended looks meanwhile. */
+const STOPPING_FILE = 'stopping';
 const LOG_FILE = 'log';
 const POLL_MS = 20;
 
@@ -56,7 +58,7 @@ export function processOf(directory: string): StartedProcess | undefined {
 
 /** Started, and not stopped by us since: if it is not alive, something else ended it. */
 export function wasStarted(directory: string): boolean {
-  return existsSync(join(directory, PROCESS_FILE));
+  return existsSync(join(directory, PROCESS_FILE)) && !existsSync(join(directory, STOPPING_FILE));
 }
 
 /** In a session of its own, output to the directory's log. */
@@ -78,21 +80,28 @@ export function startDetached(directory: string, command: Command): StartedProce
   if (child.pid === undefined || startedAt === undefined)
     throw new BatonError('io', `cannot start ${command.file}`, { hint: `see ${join(directory, LOG_FILE)}` });
   const started = { pid: child.pid, startedAt };
+  rmSync(join(directory, STOPPING_FILE), { force: true });
   writeFileSync(join(directory, PROCESS_FILE), `${JSON.stringify(started)}\n`, { mode: 0o600 });
   return started;
 }
 
-/** SIGTERM, and SIGKILL to what is still there after the grace. */
+/**
+ * SIGTERM, and SIGKILL to what is still there after the grace. What ended by itself is not to be started again either.
+ * @returns false when it did not run
+ */
 export async function stopProcess(directory: string, graceMs: number): Promise<boolean> {
+  if (!existsSync(join(directory, PROCESS_FILE))) return false;
+  writeFileSync(join(directory, STOPPING_FILE), '', { mode: 0o600 });
   const started = processOf(directory);
-  if (started === undefined) return false;
-  signal(started, 'SIGTERM');
-  if (!(await untilGone(started, graceMs))) {
-    signal(started, 'SIGKILL');
-    await untilGone(started, graceMs);
+  if (started !== undefined) {
+    signal(started, 'SIGTERM');
+    if (!(await untilGone(started, graceMs))) {
+      signal(started, 'SIGKILL');
+      await untilGone(started, graceMs);
+    }
   }
-  rmSync(join(directory, PROCESS_FILE), { force: true });
-  return true;
+  for (const name of [PROCESS_FILE, STOPPING_FILE]) rmSync(join(directory, name), { force: true });
+  return started !== undefined;
 }
 
 function signal(started: StartedProcess, name: NodeJS.Signals): void {

@@ -1,5 +1,5 @@
 /** The command line as scripts use it: names, flags, JSON, exit codes. */
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { accessSync, constants, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -485,28 +485,50 @@ describe('a process that cannot start', () => {
       await cluster.close();
     }
   });
+});
 
-  it('up in the foreground ends its processes on Ctrl-C', { timeout: 60_000 }, async () => {
-    const dir = mkdtempSync(join(tmpdir(), 'baton-fore-'));
-    const args = [
-      'up',
-      '--replicas',
-      '1',
-      '--workers',
-      '1',
-      '--runtime',
-      'simulated',
-      '--json',
-      '--dir',
-      dir,
-    ];
-    const up = spawn(process.execPath, ['--no-warnings', batonProgram(), ...args]);
-    let output = '';
-    up.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
-    await until('the cluster', () => output.trimEnd().endsWith('}'), 40_000);
-    up.kill('SIGINT');
-    await once(up, 'exit');
-    for (const id of ['n1', 'r1', 'dp1', 'dp2', 'w1']) expect(processOf(join(dir, id))).toBeUndefined();
+describe('up in the foreground', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'baton-fore-'));
+  const topology = ['--replicas', '1', '--workers', '1', '--runtime', 'simulated'];
+  afterAll(async () => {
+    await baton('down', '--dir', dir);
     rmSync(dir, { recursive: true, force: true });
+  });
+
+  /** Serves; `ended` is its exit code and all that it told. */
+  async function up(
+    ...flags: string[]
+  ): Promise<{ child: ChildProcess; ended: Promise<{ code: number; told: string }> }> {
+    const args = ['up', ...topology, ...flags, '--json', '--dir', dir];
+    const child = spawn(process.execPath, ['--no-warnings', batonProgram(), ...args]);
+    const ended = once(child, 'close').then(([code]) => ({ code: code as number, told }));
+    let [shown, told] = ['', ''];
+    child.stdout.on('data', (chunk: Buffer) => (shown += chunk.toString()));
+    child.stderr.on('data', (chunk: Buffer) => (told += chunk.toString()));
+    await until('the cluster', () => shown.trimEnd().endsWith('}'), 40_000);
+    return { child, ended };
+  }
+
+  const running = (): string[] =>
+    ['n1', 'r1', 'dp1', 'dp2', 'w1'].filter((id) => processOf(join(dir, id)) !== undefined);
+
+  it('ends its processes on Ctrl-C', { timeout: 60_000 }, async () => {
+    const { child, ended } = await up();
+    child.kill('SIGINT');
+    expect((await ended).code).toBe(0);
+    expect(running()).toEqual([]);
+  });
+
+  it.each([
+    ['', []],
+    [', where what ends is started again', ['--supervise']],
+  ])('ends when they were stopped from elsewhere%s', { timeout: 60_000 }, async (_where, flags) => {
+    const { ended } = await up(...flags);
+    const stopped = await baton('down', '--dir', dir);
+    expect(stopped.stdout).toBe('stopped dp1, dp2, w1, r1, n1\n');
+    const { code, told } = await ended;
+    expect([code, told.trimEnd().split('\n').at(-1)]).toEqual([0, 'stopped from elsewhere']);
+    expect(told).not.toContain('is down');
+    expect(running()).toEqual([]);
   });
 });

@@ -1,6 +1,5 @@
 /** Local clusters: up, down, start, stop, supervise; and the status of any. */
 import { resolve } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
 import {
   down,
@@ -8,6 +7,7 @@ import {
   stop,
   supervise,
   supervisorDirectory,
+  untilStopped,
   up,
   viewOf,
   type ClusterView,
@@ -144,21 +144,33 @@ async function runUp(context: Context, flags: UpFlags, self: readonly string[]):
   }
   const stopping = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => stopping.abort());
+  let isDown = false;
   try {
     const view = await up(directory, options, context.progress);
     context.value(view, () => renderView(view));
     if (context.format === 'table') context.terminal.err('Ctrl-C ends it\n');
-    if (flags.supervise === true) await supervise(directory, stopping.signal, context.progress);
-    else await untilAborted(stopping.signal);
+    isDown = await stayUp(directory, flags.supervise === true, stopping, context.progress);
   } finally {
-    context.progress('stopping …');
-    await down(directory);
+    if (!isDown) {
+      context.progress('stopping …');
+      await down(directory);
+    }
   }
+  if (isDown) context.progress('stopped from elsewhere');
 }
 
-/** A signal alone does not keep a process alive. */
-async function untilAborted(signal: AbortSignal): Promise<void> {
-  while (!signal.aborted) await delay(60_000, undefined, { signal }).catch(() => undefined);
+/** Until it is told to stop, or the cluster was stopped from elsewhere: true then. */
+async function stayUp(
+  directory: string,
+  isSupervised: boolean,
+  stopping: AbortController,
+  progress: (line: string) => void,
+): Promise<boolean> {
+  const [isDown] = await Promise.all([
+    untilStopped(directory, stopping.signal).finally(() => stopping.abort()),
+    isSupervised ? supervise(directory, stopping.signal, progress) : undefined,
+  ]);
+  return isDown;
 }
 
 /** A cluster is what it was made: flags that say otherwise are told so, not ignored. */
