@@ -218,7 +218,9 @@ describe('the command line', () => {
     const { stdout } = await cluster.baton('completion', 'bash');
     expect(stdout).toContain('complete -F _baton baton');
     expect((await cluster.baton('complete-names', 'functions')).stdout.split('\n')).toContain('py');
-    expect((await cluster.baton('complete-names', 'workers')).stdout).toBe('w1\nw2\n');
+    // In the order in which the leader heard them.
+    const workers = (await cluster.baton('complete-names', 'workers')).stdout;
+    expect(workers.trimEnd().split('\n').toSorted()).toEqual(['w1', 'w2']);
     expect((await cluster.baton('complete-names', 'processes')).stdout.split('\n')).toContain('n1');
     expect(await baton('complete-names', 'functions', '--dir', join(scratch, 'nowhere'))).toEqual({
       code: 0,
