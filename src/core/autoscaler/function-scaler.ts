@@ -105,8 +105,10 @@ export class FunctionScaler {
     this.#unwantedSinceMs = wanted.scale === 0 ? (this.#unwantedSinceMs ?? nowMs) : undefined;
     const { stableWindowMs, scaleToZeroGraceMs, activation } = this.#spec.scaling;
     const watchedMs = this.#sinceMs + stableWindowMs;
-    if (wanted.scale < current && nowMs <= watchedMs)
+    if (wanted.scale < current && nowMs <= watchedMs) {
+      this.#kpa.found(current);
       return { scale: current, bound: { kind: 'watching', scale: current, untilMs: watchedMs } };
+    }
     const idleMs = Math.max(this.#idleSinceMs + stableWindowMs, this.#unwantedSinceMs ?? nowMs);
     const zeroMs = idleMs + scaleToZeroGraceMs;
     if (wanted.scale > 0 || current === 0 || nowMs >= zeroMs) return wanted;

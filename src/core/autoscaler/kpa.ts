@@ -88,6 +88,11 @@ export class Kpa {
     return { desired, wanted, panicLoad, panicUntilMs, excessBurst, bound };
   }
 
+  /** What was there when panic began, and is heard of only now. */
+  found(scale: number): void {
+    if (this.panics) this.#panicScale = Math.max(this.#panicScale, scale);
+  }
+
   #boundOf(wanted: number, desired: number, { activation }: ScalingSpec): Bound | undefined {
     if (desired < wanted) return { kind: 'rate-up', scale: desired };
     if (desired === wanted) return undefined;

@@ -83,6 +83,19 @@ describe('panic (K1)', () => {
     expect(scaled.panics).toBe(false);
   });
 
+  test('keeps what a new leader heard of only after it had begun, also when it has watched for long enough (K2)', () => {
+    const scaled = new Scaled({}, 100);
+    scaled.load(100.5, 6);
+    scaled.ready = 2;
+    expect(scaled.decide(100.5)).toBe(6);
+    scaled.ready = 10;
+    expect(scaled.decide(101)).toBe(10);
+    expect(scaled.decide(160.25)).toBe(10);
+    expect(scaled.panics).toBe(true);
+    expect(scaled.decide(160.75)).toBe(6);
+    expect(scaled.panics).toBe(false);
+  });
+
   test('replaces what breaks meanwhile', () => {
     const scaled = new Scaled();
     scaled.load(100, 10);
