@@ -9,7 +9,7 @@
 import type { EndpointReplica } from '../core/endpoints/endpoint-replica.ts';
 import type { DataPlaneHeld, FunctionLoad } from '../core/model/data-plane-report.ts';
 import type { Endpoint } from '../core/model/sandbox.ts';
-import type { FunctionUid } from '../lib/ids.ts';
+import type { FunctionUid, WorkerId } from '../lib/ids.ts';
 import { splitHeld } from '../wire/data-plane-codec.ts';
 
 const AGAIN_MS = 1_000;
@@ -66,13 +66,15 @@ export class HeldTelling {
     const asked = new Set(loads.map(({ uid }) => uid));
     const rest = new Map<FunctionUid, Endpoint[]>();
     const told: Endpoint[] = [];
+    const workers = new Set<WorkerId>();
     for (const endpoint of endpoints) {
+      workers.add(endpoint.worker);
       const list = asked.has(endpoint.uid) ? told : rest.get(endpoint.uid);
       if (list === undefined) rest.set(endpoint.uid, [endpoint]);
       else list.push(endpoint);
     }
     this.#rest = rest;
-    return splitHeld(told, [...new Set(endpoints.map(({ worker }) => worker))]);
+    return splitHeld(told, [...workers]);
   }
 
   /** All parts have gone out. */

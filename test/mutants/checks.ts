@@ -119,12 +119,24 @@ interface VitestReport {
 
 /** `what` names the tests in the verdict. */
 async function runTests(what: string, paths: readonly string[], workspace: string): Promise<Verdict> {
+  const verdict = await runVitest(what, paths, workspace, ['--bail', '1']);
+  // A run that was cut short by its first failure may end red without a word of which test it was.
+  if (verdict.kind !== 'invalid' || verdict.why !== '') return verdict;
+  return runVitest(what, paths, workspace, []);
+}
+
+async function runVitest(
+  what: string,
+  paths: readonly string[],
+  workspace: string,
+  flags: readonly string[],
+): Promise<Verdict> {
   // The unmutated tree is asked for several mutants at a time.
   const report = join(mkdtempSync(join(scratchOf(workspace), 'report-')), 'report.json');
   const ended = await runNode(
     [
       bin('vitest/vitest.mjs'),
-      ...['run', '--project', 'logic', '--bail', '1', '--maxWorkers', '1'],
+      ...['run', '--project', 'logic', ...flags, '--maxWorkers', '1'],
       ...['--reporter', 'json', '--outputFile', report, ...paths],
     ],
     workspace,
