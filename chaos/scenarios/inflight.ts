@@ -28,6 +28,8 @@ const SHAPES = [
 ] as const;
 
 interface Round extends Burst {
+  /** Leaders that came during the round: one, where nobody but the killed one was deposed. */
+  readonly newLeaders: number;
   readonly killAfterMs: number;
   /** Sandboxes that workers had begun to start when the leader was killed. */
   readonly startedAtKill: number;

@@ -1,7 +1,6 @@
 /**
  * Cold starts in flight when a leader dies: everybody is served, and sandboxes started ≤ demand + functions. One more for each
- * function, for the create that was in flight and in nobody's evidence; again for each further leader, where there was no rest
- * after the kill.
+ * function, for the create that was in flight and in nobody's evidence.
  */
 import { verdict, type Verdict } from './verdict.ts';
 
@@ -14,18 +13,16 @@ export interface Burst {
   readonly served: number;
   /** Requests that were unanswered when the leader died. */
   readonly openAtKill: number;
-  /** Leaders that came during the round: one, where nobody but the killed one was deposed. */
-  readonly newLeaders: number;
 }
 
 export function judgeStarts(bursts: readonly Burst[]): Verdict {
-  const wrong = bursts.flatMap(({ round, each, starts, served, openAtKill, newLeaders }) => {
+  const wrong = bursts.flatMap(({ round, each, starts, served, openAtKill }) => {
     const demand = each * starts.size;
     return [
       ...(served < demand ? [`round ${round}: ${demand - served} of ${demand} were not served`] : []),
       ...(openAtKill < demand ? [`round ${round}: only ${openAtKill} of ${demand} waited at the kill`] : []),
       ...Array.from(starts)
-        .filter(([, started]) => started > each + newLeaders)
+        .filter(([, started]) => started > each + 1)
         .map(([name, started]) => `round ${round}: ${started} sandboxes of ${name} for a demand of ${each}`),
     ];
   });

@@ -7,16 +7,14 @@
  * them, and judges their silence together); the rest two seconds later, unless its function is asked for meanwhile.
  */
 import type { EndpointReplica } from '../core/endpoints/endpoint-replica.ts';
-import type { DataPlaneHeld, FunctionLoad } from '../core/model/data-plane-report.ts';
+import type { FunctionLoad } from '../core/model/data-plane-report.ts';
 import type { Endpoint } from '../core/model/sandbox.ts';
 import type { FunctionUid, WorkerId } from '../lib/ids.ts';
-import { splitHeld } from '../wire/data-plane-codec.ts';
+import { splitHeld, type HeldPart } from '../wire/data-plane-codec.ts';
 
 const AGAIN_MS = 1_000;
 const REST_MS = 2_000;
 const AT_ONCE = 4_096;
-
-export type HeldPart = Pick<DataPlaneHeld, 'endpoints' | 'workers'>;
 
 export class HeldTelling {
   readonly #table: () => EndpointReplica;
@@ -52,8 +50,11 @@ export class HeldTelling {
     if (rest === undefined) return undefined;
     this.#early = loads.flatMap(({ uid }) => (rest.has(uid) ? [uid] : []));
     if (this.#early.length === 0) return undefined;
+    const table = this.#table();
+    const endpoints = this.#early.flatMap((uid) => rest.get(uid) ?? []);
+    // Some may have been withdrawn since.
     return splitHeld(
-      this.#early.flatMap((uid) => rest.get(uid) ?? []),
+      endpoints.filter(({ sandbox }) => table.get(sandbox) !== undefined),
       [],
     );
   }

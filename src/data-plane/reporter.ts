@@ -1,5 +1,5 @@
 /** Reports to the leader: each interval, and at once when an acknowledgement changes. A new leader is first told what is held here. */
-import { encodeDataPlaneMessage } from '../wire/data-plane-codec.ts';
+import { encodeDataPlaneMessage, type HeldPart } from '../wire/data-plane-codec.ts';
 import type { Dispatcher } from '../core/dispatch/dispatcher.ts';
 import type { EndpointReplica } from '../core/endpoints/endpoint-replica.ts';
 import type { SpecReplica } from '../core/dispatch/spec-replica.ts';
@@ -7,12 +7,13 @@ import type { FunctionLoad } from '../core/model/data-plane-report.ts';
 import type { Bus } from '../ports/bus.ts';
 import type { Clock, Timer } from '../ports/system.ts';
 import { reportBounds } from './config.ts';
-import { HeldTelling, type HeldPart } from './held-telling.ts';
+import { HeldTelling } from './held-telling.ts';
 import type { LeaderLink } from './leader-link.ts';
 import type { Life } from './life.ts';
 
 /** Between two reports, however much happens. */
 const MIN_GAP_MS = 5;
+
 export interface ReporterOptions {
   readonly clock: Clock;
   readonly bus: Bus;
@@ -31,8 +32,8 @@ export interface ReporterOptions {
 
 export class Reporter {
   readonly #options: ReporterOptions;
-  #seq = 0;
   readonly #held: HeldTelling;
+  #seq = 0;
   /** What is held, while it is being told. */
   #telling: readonly HeldPart[] | undefined = undefined;
   #lastMs = Number.NEGATIVE_INFINITY;

@@ -96,11 +96,10 @@ export function splitEndpoints(endpoints: readonly Endpoint[]): Endpoint[][] {
   return endpoints.length === 0 ? [[]] : chunks(endpoints, ENDPOINT_BYTES);
 }
 
+export type HeldPart = Pick<DataPlaneHeld, 'endpoints' | 'workers'>;
+
 /** Parts of what is held, each small enough for one message: the names, then the endpoints. At least one. */
-export function splitHeld(
-  endpoints: readonly Endpoint[],
-  workers: readonly WorkerId[],
-): Pick<DataPlaneHeld, 'endpoints' | 'workers'>[] {
+export function splitHeld(endpoints: readonly Endpoint[], workers: readonly WorkerId[]): HeldPart[] {
   const parts = [
     ...chunks(workers, NAME_BYTES).map((names) => ({ endpoints: [], workers: names })),
     ...chunks(endpoints, ENDPOINT_BYTES).map((some) => ({ endpoints: some, workers: [] })),

@@ -1,11 +1,10 @@
 /** The command line as scripts use it: names, flags, JSON, exit codes. */
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { accessSync, constants, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { processOf } from '../../cluster/local/processes.ts';
 import { batonProgram, packageRoot } from '../../cluster/package-root.ts';
 import { baton, http, TestCluster, until } from './harness.ts';
 
@@ -272,99 +271,6 @@ describe('the command line', () => {
     ]);
   });
 
-  it('cordon keeps new sandboxes away, also after the worker was restarted', async () => {
-    await cluster.json('cordon', 'w1');
-    await cluster.baton('stop', 'w1');
-    await cluster.start('w1');
-    await until(
-      'the worker',
-      async () => (await cluster.status()).workers.find(({ id }) => id === 'w1')?.cordoned === true,
-    );
-    for (const name of ['placed-1', 'placed-2'])
-      await cluster.json('deploy', example('hello.ts'), '--name', name);
-    const rows = await cluster.json<SandboxRow[]>('get', 'sandboxes');
-    expect(rows.filter(({ function: fn }) => fn.startsWith('placed-')).map(({ worker }) => worker)).toEqual([
-      'w2',
-      'w2',
-    ]);
-    await cluster.json('uncordon', 'w1');
-    expect((await cluster.status()).workers.find(({ id }) => id === 'w1')?.cordoned).toBe(false);
-  });
-
-  it('drain moves what serves, whoever leads, without a failed request, and is remembered', async () => {
-    const file = join(scratch, 'moving.mjs');
-    writeFileSync(
-      file,
-      `export default { async fetch(request) {
-        await new Promise((resolve) => setTimeout(resolve, Number(new URL(request.url).searchParams.get('ms'))));
-        return new Response('done');
-      } };`,
-    );
-    const { urls } = await cluster.json<{ urls: string[] }>('deploy', file, '--min', '2', '--max', '2');
-    const onW1 = async (): Promise<SandboxRow[]> =>
-      (await cluster.json<SandboxRow[]>('get', 'sandboxes')).filter(({ worker }) => worker === 'w1');
-    await until('one on each worker', async () =>
-      (await onW1()).some(({ function: fn, state }) => fn === 'moving' && state === 'ready'),
-    );
-    const statuses: number[] = [];
-    const call = async (url: string): Promise<void> => void statuses.push((await http(url)).status);
-    let isOver = false;
-    const load = urls.map(async (url) => {
-      while (!isOver) await call(url);
-    });
-    // Of four at once through one data plane each sandbox has some.
-    const long = Promise.all(Array.from({ length: 4 }, () => call(`${urls[0]}?ms=3000`)));
-    try {
-      const draining = cluster.json('drain', 'w1');
-      const progress = async (): Promise<{ phase: string; finishing: number }> => {
-        const { body } = await http(`${cluster.view.replicas[1]?.http}/v1/workers/w1/drain`);
-        return JSON.parse(body) as { phase: string; finishing: number };
-      };
-      await until('what runs to be waited for', async () => (await progress()).finishing > 0);
-      await cluster.json('transfer-leadership');
-      expect((await progress()).phase).not.toBe('none');
-      expect(await draining).toEqual({
-        ...{ worker: 'w1', phase: 'drained', left: 0, moving: 0, finishing: 0, waiting: [] },
-      });
-    } finally {
-      isOver = true;
-    }
-    await Promise.all([...load, long]);
-    expect(new Set(statuses)).toEqual(new Set([200]));
-    expect(await onW1()).toEqual([]);
-    // A leader that came after it says so itself, once it knows.
-    await until('the news', async () =>
-      (await cluster.json<{ kind: string; subject: string }[]>('events')).some(
-        ({ kind, subject }) => kind === 'drained' && subject === 'w1',
-      ),
-    );
-
-    await cluster.baton('stop', 'w1');
-    await cluster.start('w1');
-    const stateOf = async (id: string): Promise<string> => {
-      const { stdout } = await cluster.baton('get', 'workers');
-      return stdout.split('\n').find((line) => line.startsWith(`${id} `)) ?? '';
-    };
-    await until('the worker', async () => (await stateOf('w1')).includes('alive, draining'));
-  });
-
-  it('drain says what is in the way of the rest, and uncordon ends it', async () => {
-    await cluster.reconciled();
-    const { code, stderr } = await cluster.baton('drain', 'w2', '--timeout', '1s');
-    expect(code).toBe(1);
-    expect(stderr).toMatch(
-      /baton: w2 is not drained after 1 s: \d+ left; .*no room elsewhere for moving \(0 of 2 workers: 2 cordoned\) — it goes on/,
-    );
-    const begun = await cluster.json<{ phase: string }>('drain', 'w2', '--no-wait');
-    expect(begun.phase).toBe('draining');
-    for (const id of ['w2', 'w1']) await cluster.json('uncordon', id);
-    expect((await cluster.status()).workers.map(({ cordoned, draining }) => cordoned || draining)).toEqual([
-      false,
-      false,
-    ]);
-    expect((await cluster.baton('drain', 'w9')).stderr).toContain('no worker w9');
-  });
-
   it('transfer-leadership hands over, and a graceful stop of the leader too', async () => {
     const before = (await cluster.status()).leader;
     const to = cluster.view.replicas.find(({ id }) => id !== before)?.id ?? '';
@@ -456,81 +362,5 @@ describe('the command line', () => {
     writeFileSync(join(scratch, 'thrower.mjs'), `function deep() { throw new Error('at load'); }\ndeep();`);
     const thrower = await cluster.baton('deploy', join(scratch, 'thrower.mjs'));
     expect([thrower.code, thrower.stderr]).toEqual([1, expect.stringMatching(/at load[\s\S]*at deep/)]);
-  });
-});
-
-describe('a process that cannot start', () => {
-  it('says which port is taken, and which directory is another’s', { timeout: 60_000 }, async () => {
-    const cluster = new TestCluster();
-    try {
-      await cluster.up('--replicas', '1', '--data-planes', '1', '--workers', '1', '--runtime', 'simulated');
-      const [plane] = cluster.view.dataPlanes;
-      const [replica] = cluster.view.replicas;
-      const taken = await baton('data-plane', '--config', join(plane?.dir ?? '', 'config.json'));
-      expect([taken.code, taken.stderr]).toEqual([
-        1,
-        expect.stringMatching(/cannot listen on 127\.0\.0\.1:\d+/),
-      ]);
-      await cluster.baton('stop', replica?.id ?? '');
-      const config = join(replica?.dir ?? '', 'config.json');
-      const text = readFileSync(config, 'utf8');
-      const other = join(replica?.dir ?? '', 'other.json');
-      writeFileSync(other, text.replace(/"cluster": "[^"]+"/, '"cluster": "another"'));
-      const foreign = await baton('control-plane', '--config', other);
-      expect([foreign.code, foreign.stderr]).toEqual([1, expect.stringContaining('belongs to replica')]);
-      writeFileSync(other, text.replace('"dataDir"', '"dataDirectory"'));
-      const corrupt = await baton('control-plane', '--config', other);
-      expect([corrupt.code, corrupt.stderr]).toEqual([1, expect.stringContaining('dataDir')]);
-      writeFileSync(other, '{ "cluster": ');
-      expect((await baton('control-plane', '--config', other)).code).toBe(1);
-    } finally {
-      await cluster.close();
-    }
-  });
-});
-
-describe('up in the foreground', () => {
-  const dir = mkdtempSync(join(tmpdir(), 'baton-fore-'));
-  const topology = ['--replicas', '1', '--workers', '1', '--runtime', 'simulated'];
-  afterAll(async () => {
-    await baton('down', '--dir', dir);
-    rmSync(dir, { recursive: true, force: true });
-  });
-
-  /** Serves; `ended` is its exit code and all that it told. */
-  async function up(
-    ...flags: string[]
-  ): Promise<{ child: ChildProcess; ended: Promise<{ code: number; told: string }> }> {
-    const args = ['up', ...topology, ...flags, '--json', '--dir', dir];
-    const child = spawn(process.execPath, ['--no-warnings', batonProgram(), ...args]);
-    const ended = once(child, 'close').then(([code]) => ({ code: code as number, told }));
-    let [shown, told] = ['', ''];
-    child.stdout.on('data', (chunk: Buffer) => (shown += chunk.toString()));
-    child.stderr.on('data', (chunk: Buffer) => (told += chunk.toString()));
-    await until('the cluster', () => shown.trimEnd().endsWith('}'), 40_000);
-    return { child, ended };
-  }
-
-  const running = (): string[] =>
-    ['n1', 'r1', 'dp1', 'dp2', 'w1'].filter((id) => processOf(join(dir, id)) !== undefined);
-
-  it('ends its processes on Ctrl-C', { timeout: 60_000 }, async () => {
-    const { child, ended } = await up();
-    child.kill('SIGINT');
-    expect((await ended).code).toBe(0);
-    expect(running()).toEqual([]);
-  });
-
-  it.each([
-    ['', []],
-    [', where what ends is started again', ['--supervise']],
-  ])('ends when they were stopped from elsewhere%s', { timeout: 60_000 }, async (_where, flags) => {
-    const { ended } = await up(...flags);
-    const stopped = await baton('down', '--dir', dir);
-    expect(stopped.stdout).toBe('stopped dp1, dp2, w1, r1, n1\n');
-    const { code, told } = await ended;
-    expect([code, told.trimEnd().split('\n').at(-1)]).toEqual([0, 'stopped from elsewhere']);
-    expect(told).not.toContain('is down');
-    expect(running()).toEqual([]);
   });
 });

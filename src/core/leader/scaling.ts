@@ -28,17 +28,13 @@ export function putFunction(s: LeaderState, record: FunctionRecord, isNew: boole
       node.rolloutFloor = reachable(record, record.spec.scaling.initial);
       // Nobody else has evidence of it: there is nothing to wait for.
       s.deciding.add(record.uid);
-    }
-    for (const placed of s.placed.values()) if (placed.uid === record.uid) node.placed.add(placed);
+    } else for (const placed of s.placed.values()) if (placed.uid === record.uid) node.placed.add(placed);
     if (node.rolloutFloor > 0 || record.spec.scaling.min > 0 || node.placed.size > 0)
       s.active.add(record.uid);
     return;
   }
   // Of the last generation: what is left of those before it is on its way out.
-  let serving = 0;
-  for (const { state, generation } of known.placed)
-    if (generation === known.record.generation && (state === 'ready' || state === 'unconfirmed')) serving++;
-  if (!s.closed) serving = Math.max(serving, scaleOf(s, known).ready);
+  const serving = scaleOf(s, known).ready;
   known.renew(record);
   known.startFailures = 0;
   known.backoffUntilMs = 0;

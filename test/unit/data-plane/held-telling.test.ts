@@ -1,10 +1,12 @@
 /** In which order a new leader hears what a data plane holds, and how often. */
 import { describe, expect, it } from 'vitest';
 import { EndpointReplica } from '../../../src/core/endpoints/endpoint-replica.ts';
+import type { EndpointChange } from '../../../src/core/model/broadcast.ts';
 import type { FunctionLoad } from '../../../src/core/model/data-plane-report.ts';
 import type { Endpoint } from '../../../src/core/model/sandbox.ts';
-import { HeldTelling, type HeldPart } from '../../../src/data-plane/held-telling.ts';
+import { HeldTelling } from '../../../src/data-plane/held-telling.ts';
 import { functionUid, sandboxId, workerId } from '../../../src/lib/ids.ts';
+import type { HeldPart } from '../../../src/wire/data-plane-codec.ts';
 
 const GREAT = 5;
 
@@ -37,12 +39,15 @@ function telling(endpoints: readonly Endpoint[]) {
       workers: parts.flatMap((part) => part.workers),
     };
   };
-  const confirm = (confirmed: readonly Endpoint[]): void => {
-    const changes = confirmed.map((endpoint) => ({ kind: 'put' as const, endpoint }));
+  const hear = (changes: EndpointChange[]): void => {
     table.onBatch({ fence: { epoch: 1, term: 2 }, seq: 1, changes: [] }, 0);
     table.onBatch({ fence: { epoch: 1, term: 2 }, seq: 2, changes }, 0);
   };
-  return { held, tell, confirm };
+  const confirm = (list: readonly Endpoint[]): void =>
+    hear(list.map((endpoint) => ({ kind: 'put', endpoint })));
+  const withdraw = (list: readonly Endpoint[]): void =>
+    hear(list.map(({ sandbox, uid }) => ({ kind: 'withdraw', sandbox, uid })));
+  return { held, tell, confirm, withdraw };
 }
 
 describe('a small table', () => {
@@ -89,6 +94,13 @@ describe('a great table', () => {
     tell(0, [load(1)]);
     expect(tell(300, [load(1), load(2), load(3)])).toEqual({ endpoints: idle, workers: [] });
     expect(tell(305, [load(1), load(2), load(3)])).toBeUndefined();
+  });
+
+  it('does not tell of what the leader has taken away meanwhile', () => {
+    const { tell, withdraw } = telling([...busy, ...idle]);
+    tell(0, [load(1)]);
+    withdraw(idle.slice(1));
+    expect(tell(300, [load(2)])?.endpoints).toEqual(idle.slice(0, 1));
   });
 
   it('begins anew with the next leader', () => {
