@@ -21,6 +21,17 @@ export interface NetworkFaults {
   slowness: number;
 }
 
+/** What becomes of one message on its way from one process to another. */
+export interface Fate {
+  readonly isLost: boolean;
+  /** On top of the delay that every message has. */
+  readonly lateMs: number;
+  /** Behind what its sender sent there before. */
+  readonly keepsOrder: boolean;
+  /** Delivered once more, this much later. */
+  readonly againMs: number | undefined;
+}
+
 interface Subscription {
   readonly subject: string;
   readonly connection: Connection;
@@ -29,6 +40,7 @@ interface Subscription {
 
 interface Connection {
   readonly user: string;
+  bus: Bus | undefined;
   readonly process: SimProcess;
   readonly listeners: Set<(status: BusStatus) => void>;
   readonly peers: Set<(user: string) => void>;
@@ -81,6 +93,11 @@ export class SimNetwork {
   readonly #slow = new Map<string, number>();
   #inboxes = 0;
   onMessage: (from: string, subject: string, payload: Uint8Array) => void = () => undefined;
+  /** Whoever sets it decides about each message between two processes, beside the faults from here. */
+  fateOf: ((from: string, to: string, subject: string) => Fate) | undefined = undefined;
+  /** The NATS server that a process is connected to. */
+  serverOf: (process: string) => string = () => 'n1';
+  #isAway = false;
 
   constructor(scheduler: Scheduler, random: Prng, trace: Trace) {
     this.#scheduler = scheduler;
@@ -113,19 +130,29 @@ export class SimNetwork {
     return this.#cut.has(`${from}>${to}`);
   }
 
-  /** The process loses its connections to the server, and has them back later. */
-  disconnect(process: SimProcess, forMs: number): void {
-    for (const connection of this.#connections)
-      if (connection.process === process) this.#setUp(connection, false);
-    this.#scheduler.after(forMs, () => {
+  /** The process loses its connections to the server, or the one that is given, and has them back later. */
+  disconnect(process: SimProcess, forMs: number, only?: Bus): void {
+    const setUp = (up: boolean): void => {
       for (const connection of this.#connections)
-        if (connection.process === process) this.#setUp(connection, true);
+        if (connection.process === process && (only ?? connection.bus) === connection.bus)
+          this.#setUp(connection, up);
+    };
+    setUp(false);
+    this.#scheduler.after(forMs, () => {
+      if (!this.#isAway) setUp(true);
     });
+  }
+
+  /** Every server is gone, or back: for those too who connect meanwhile. */
+  setAway(isAway: boolean): void {
+    this.#isAway = isAway;
+    for (const connection of this.#connections) this.#setUp(connection, !isAway);
   }
 
   #setUp(connection: Connection, up: boolean): void {
     if (connection.status.up === up || !connection.process.alive) return;
-    const status = { up, upSinceMs: connection.process.clock.now(), server: up ? 'n1' : '' };
+    const server = up ? this.serverOf(connection.process.id) : '';
+    const status = { up, upSinceMs: connection.process.clock.now(), server };
     connection.status = status;
     for (const listener of connection.listeners) connection.process.enter(() => listener(status));
     if (!up) this.#tellPeers(connection.user);
@@ -142,11 +169,16 @@ export class SimNetwork {
   connect(process: SimProcess, user: string): Bus {
     const connection: Connection = {
       user,
+      bus: undefined,
       process,
       listeners: new Set(),
       peers: new Set(),
       lastMs: new Map(),
-      status: { up: true, upSinceMs: process.clock.now(), server: 'n1' },
+      status: {
+        up: !this.#isAway,
+        upSinceMs: process.clock.now(),
+        server: this.#isAway ? '' : this.serverOf(process.id),
+      },
     };
     this.#connections.add(connection);
     const own = new Set<Subscription>();
@@ -166,7 +198,7 @@ export class SimNetwork {
         },
       };
     };
-    return {
+    const bus: Bus = {
       publish: (subject, payload, reply = '') => {
         assert(payload.length <= limits.messageBytes, 'the message is over the limit');
         if (connection.status.up && process.alive) this.#publish(connection, subject, payload, reply);
@@ -190,6 +222,8 @@ export class SimNetwork {
         return Promise.resolve();
       },
     };
+    connection.bus = bus;
+    return bus;
   }
 
   /** @returns how many connections are subscribed, whether or not they will get it */
@@ -203,12 +237,14 @@ export class SimNetwork {
       const isLost =
         this.isCut(from.process.id, to.process.id) || this.#random.float() * 100 < this.faults.lossPct;
       if (isLost) continue;
+      const fate = this.fateOf?.(from.process.id, to.process.id, subject);
+      if (fate?.isLost === true) continue;
       const slowness = this.#slow.get(`${from.process.id}>${to.process.id}`) ?? 1;
-      const dueMs = Math.max(
-        this.#scheduler.nowMs + slowness * this.#delayMs(),
-        to.lastMs.get(from.user) ?? 0,
-      );
-      to.lastMs.set(from.user, dueMs);
+      let dueMs = this.#scheduler.nowMs + slowness * this.#delayMs() + (fate?.lateMs ?? 0);
+      if (fate?.keepsOrder !== false) {
+        dueMs = Math.max(dueMs, to.lastMs.get(from.user) ?? 0);
+        to.lastMs.set(from.user, dueMs);
+      }
       const deliver = (): void => {
         if (!to.process.alive || !to.status.up || !this.#subscriptions.has(subscription)) return;
         to.process.enter(() => {
@@ -219,6 +255,8 @@ export class SimNetwork {
       this.#scheduler.after(dueMs - this.#scheduler.nowMs, deliver);
       if (this.#random.float() * 100 < this.faults.duplicatePct)
         this.#scheduler.after(dueMs - this.#scheduler.nowMs + this.#random.float() * 30, deliver);
+      if (fate?.againMs !== undefined)
+        this.#scheduler.after(dueMs - this.#scheduler.nowMs + fate.againMs, deliver);
     }
     return interested;
   }

@@ -5,10 +5,11 @@ import { controlPlaneDefaults } from '../../src/control-plane/config.ts';
 import { ControlPlane } from '../../src/control-plane/control-plane.ts';
 import { DATA_PLANE_DEFAULTS } from '../../src/data-plane/config.ts';
 import { DataPlane } from '../../src/data-plane/data-plane.ts';
-import { SimulatedRuntime } from '../../src/adapters/runtimes/simulated/simulated.ts';
+import type { SimulatedRuntime } from '../../src/adapters/runtimes/simulated/simulated.ts';
 import { BatonError, explain } from '../../src/lib/errors.ts';
 import { clusterId, dataPlaneId, replicaId, workerId, type ClusterId } from '../../src/lib/ids.ts';
 import { prng, type Prng } from '../../src/lib/prng.ts';
+import type { Bus } from '../../src/ports/bus.ts';
 import type { SaveBatch } from '../../src/ports/log-store.ts';
 import type { Logger } from '../../src/ports/system.ts';
 import type { WorkerState } from '../../src/ports/worker-state.ts';
@@ -21,7 +22,8 @@ import { NO_SPACE } from './sim-files.ts';
 import { SimNetwork } from './sim-bus.ts';
 import { SimArtifactPeers, SimArtifactStore } from './sim-artifacts.ts';
 import { SimDisk, WitnessedLogStore } from './sim-disk.ts';
-import { SimFront, SimUpstream, type Served } from './sim-http.ts';
+import { SimFront, SimUpstream, type SimTarget } from './sim-http.ts';
+import { SimSandboxes } from './sim-sandboxes.ts';
 import { Trace } from './trace.ts';
 
 export interface SimReplica {
@@ -30,6 +32,8 @@ export interface SimReplica {
   process: SimProcess | undefined;
   controlPlane: ControlPlane | undefined;
   service: Pick<ApiService, 'call'> | undefined;
+  /** Its connection for everything but Raft. */
+  bus: Bus | undefined;
   /** Highest term that it ever put into a message: it must never be below it again. */
   shownTerm: number;
 }
@@ -39,6 +43,9 @@ export interface SimWorker {
   state: WorkerState | undefined;
   process: SimProcess | undefined;
   worker: Worker | undefined;
+  runtime: SimulatedRuntime | undefined;
+  /** Of its next starts, so many fail. */
+  failingStarts: number;
 }
 
 export interface SimDataPlane {
@@ -47,6 +54,7 @@ export interface SimDataPlane {
   process: SimProcess | undefined;
   plane: DataPlane | undefined;
   front: SimFront;
+  peerFront: SimFront;
 }
 
 const CLUSTER: ClusterId = clusterId('sim');
@@ -63,16 +71,18 @@ export class World {
   readonly replicas: readonly SimReplica[];
   readonly workers: readonly SimWorker[];
   readonly planes: readonly SimDataPlane[];
-  /** Running sandboxes by address. */
-  readonly served: Map<string, Served & { readonly process: SimProcess }> = new Map();
-  /** Every sandbox that was ever started: a create command starts one sandbox, once (R3). */
-  readonly started: Set<string> = new Set();
+  readonly sandboxes: SimSandboxes = new SimSandboxes((what) => this.violation(what));
   readonly violations: string[] = [];
   /** Of machines, through the lives of their processes. */
   readonly skews: Map<string, Skew> = new Map();
   readonly #fences = new FenceWitness((what) => this.violation(`FENCE: ${what}`));
   #lives = 0;
   onDiskLost: (replica: SimReplica) => void = () => undefined;
+  /** Hears what a member logs for debugging. */
+  onDetail: (id: string, fields: Readonly<Record<string, unknown>>, message: string) => void = () =>
+    undefined;
+  /** Whether a connection that does not go over the bus gets through. */
+  reaches: (from: string, to: string) => boolean = () => true;
   /** Kept down through the liveness phase. */
   readonly #heldDown = new Set<string>();
 
@@ -86,6 +96,7 @@ export class World {
       process: undefined,
       controlPlane: undefined,
       service: undefined,
+      bus: undefined,
       shownTerm: 0,
     }));
     for (const replica of this.replicas) {
@@ -99,6 +110,8 @@ export class World {
       state: undefined,
       process: undefined,
       worker: undefined,
+      runtime: undefined,
+      failingStarts: 0,
     }));
     this.planes = ids('dp', options.dataPlanes).map((id) => ({
       id,
@@ -106,6 +119,7 @@ export class World {
       process: undefined,
       plane: undefined,
       front: new SimFront(),
+      peerFront: new SimFront(),
     }));
   }
 
@@ -148,7 +162,7 @@ export class World {
       this.tell(`${id}: ${message}${typeof error === 'string' ? ` (${error})` : ''}`);
     };
     const logger: Logger = {
-      debug: () => undefined,
+      debug: (fields, message) => this.onDetail(id, fields, message),
       info: () => undefined,
       warn: say,
       error: say,
@@ -218,6 +232,8 @@ export class World {
     const { driftPerMille: _drift, ...timing } = this.options.timing;
     const members = this.replicas.map(({ id }) => ({ id: replicaId(id), grpc: `${id}:1`, http: http(id) }));
     const disks = new Map(this.replicas.map(({ id, disk }) => [http(id), disk]));
+    const raftBus = this.network.connect(process, `replica-${replica.id}`);
+    const bus = this.network.connect(process, `replica-${replica.id}`);
     const controlPlane = new ControlPlane(
       {
         ...controlPlaneDefaults,
@@ -229,8 +245,8 @@ export class World {
       {
         clock: process.clock,
         random,
-        raftBus: this.network.connect(process, `replica-${replica.id}`),
-        bus: this.network.connect(process, `replica-${replica.id}`),
+        raftBus,
+        bus,
         store: this.#store(replica, process, random.fork('disk')),
         artifacts: new SimArtifactStore(replica.disk),
         peers: new SimArtifactPeers(disks, (address) => this.#reaches(replica.id, address)),
@@ -241,6 +257,7 @@ export class World {
     );
     replica.process = process;
     replica.controlPlane = controlPlane;
+    replica.bus = bus;
     const service = new ApiService(
       controlPlane,
       (member, method, request, timeoutMs) =>
@@ -274,7 +291,10 @@ export class World {
   #reaches(from: string, address: string): boolean {
     const to = this.replicas.find(({ id }) => http(id) === address);
     return (
-      to?.process?.alive === true && !this.network.isCut(from, to.id) && !this.network.isCut(to.id, from)
+      to?.process?.alive === true &&
+      !this.network.isCut(from, to.id) &&
+      !this.network.isCut(to.id, from) &&
+      this.reaches(from, to.id)
     );
   }
 
@@ -295,6 +315,7 @@ export class World {
         const other = target?.process;
         if (other?.alive !== true || target?.service === undefined || this.network.isCut(from, to))
           return fail();
+        if (!this.reaches(from, to)) return fail();
         other.onExit(() => void process.clock.after(0.5, fail));
         target.service.call(method, request as never, true).then(
           (reply) => void process.clock.after(0.5, () => resolve(reply)),
@@ -307,13 +328,10 @@ export class World {
   startWorker(entry: SimWorker): void {
     if (entry.process?.alive === true) return;
     const { process, random, nonce } = this.#life(entry.id);
-    const own = new Set<string>();
-    const remove = (address: string): void => {
-      this.served.delete(address);
-      own.delete(address);
-    };
-    process.onExit(() => {
-      for (const address of own) remove(address);
+    const runtime = this.sandboxes.runtime(process, random, this.options.startMs, () => {
+      const mayStart = entry.failingStarts === 0;
+      if (!mayStart) entry.failingStarts--;
+      return mayStart;
     });
     const worker = new Worker(
       {
@@ -326,30 +344,7 @@ export class World {
         clock: process.clock,
         random,
         bus: this.network.connect(process, `worker-${entry.id}`),
-        runtime: new SimulatedRuntime({
-          startMs: this.options.startMs,
-          drainMs: 3,
-          clock: process.clock,
-          random: random.fork('runtime'),
-          server: {
-            open: ({ sandbox, spec }) => {
-              if (this.started.has(sandbox)) this.violation(`R3: sandbox ${sandbox} was started twice`);
-              this.started.add(sandbox);
-              const address = `unix:/sim/${sandbox}`;
-              const version = spec.env.find(({ name }) => name === 'VERSION')?.value ?? '';
-              const takesMs = 1 + random.float() * 4;
-              this.served.set(address, {
-                body: JSON.stringify({ name: spec.name, version, sandbox }),
-                takesMs,
-                process,
-              });
-              own.add(address);
-              return Promise.resolve(address);
-            },
-            close: (sandbox) => remove(`unix:/sim/${sandbox}`),
-            closeAll: () => Promise.resolve(),
-          },
-        }),
+        runtime,
         artifacts: {
           held: () => [],
           ensure: () => Promise.resolve(''),
@@ -373,13 +368,25 @@ export class World {
     );
     entry.process = process;
     entry.worker = worker;
+    entry.runtime = runtime;
     void worker.start();
+  }
+
+  #targetOf(from: string, address: string): SimTarget {
+    const served = this.sandboxes.served.get(address);
+    const peer = this.planes.find(({ id }) => address === `tcp:${id}:80`);
+    const process = served?.process ?? peer?.process;
+    if (process === undefined) return { kind: 'nobody' };
+    if (!this.reaches(from, process.id)) return { kind: 'unreachable' };
+    if (!process.alive) return { kind: 'nobody' };
+    if (served !== undefined) return { kind: 'sandbox', served };
+    return peer === undefined ? { kind: 'nobody' } : { kind: 'peer', front: peer.peerFront, process };
   }
 
   startPlane(entry: SimDataPlane): void {
     if (entry.process?.alive === true) return;
     const { process, random } = this.#life(entry.id);
-    const front = new SimFront();
+    const [front, peerFront] = [new SimFront(), new SimFront()];
     const plane = new DataPlane(
       {
         ...DATA_PLANE_DEFAULTS,
@@ -394,11 +401,10 @@ export class World {
         random,
         bus: this.network.connect(process, `data-plane-${entry.id}`),
         front,
-        peerFront: new SimFront(),
-        upstream: new SimUpstream(process, random.fork('upstream'), (address) => {
-          const served = this.served.get(address);
-          return served?.process.alive === true ? served : undefined;
-        }),
+        peerFront,
+        upstream: new SimUpstream(process, random.fork('upstream'), (address) =>
+          this.#targetOf(entry.id, address),
+        ),
         tableFile: {
           load: () => Promise.resolve(entry.tables),
           save: (pieces) => {
@@ -412,6 +418,7 @@ export class World {
     entry.process = process;
     entry.plane = plane;
     entry.front = front;
+    entry.peerFront = peerFront;
     void plane.start();
   }
 
