@@ -15,7 +15,7 @@ const config: ViteUserConfig = defineConfig({
           name: 'logic',
           maxWorkers: 2,
           sequence: { groupOrder: 0 },
-          include: ['test/{unit,golden,property,sim}/**/*.test.ts'],
+          include: ['test/{unit,golden,property,sim,mutants}/**/*.test.ts'],
         },
       },
       {

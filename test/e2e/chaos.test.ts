@@ -14,23 +14,26 @@ import { until } from './harness.ts';
 const folder = mkdtempSync(join(tmpdir(), 'baton-e2e-chaos-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-describe('three kills and a lost disk', () => {
+describe('three kills, a lost disk, a flipped byte and a full disk', () => {
   it('leave a history that one registry could have produced', { timeout: 120_000 }, async () => {
     const told: string[] = [];
     const result = await run(
       metadata,
-      { seed: 11, count: 3, disks: ['wipe'], directory: join(folder, 'short') },
+      { seed: 11, count: 3, disks: ['wipe', 'flip', 'full-disk'], directory: join(folder, 'short') },
       new AbortController().signal,
       (line) => told.push(line),
     );
     const failed = Object.entries(result.verdicts).filter(([, { ok }]) => !ok);
     expect(failed, told.at(-1)).toEqual([]);
     expect(result.ok).toBe(true);
-    expect(result.faults).toEqual({ kill: 3, wipe: 1, flip: 0, 'full-disk': 0 });
+    expect(result.faults).toEqual({ kill: 3, wipe: 1, flip: 1, 'full-disk': 1 });
     expect(result.leaderChanges).toBeGreaterThan(0);
     expect(result.figures['operations']).toBeGreaterThanOrEqual(300);
-    const proofs = result.timeline.faults.filter(({ kind }) => kind === 'wipe').map(({ proof }) => proof);
-    expect(proofs).toEqual([expect.stringContaining('joined without a vote (empty)')]);
+    const proofOf = (wanted: string): string[] =>
+      result.timeline.faults.flatMap(({ kind, proof }) => (kind === wanted ? [proof] : []));
+    expect(proofOf('wipe')).toEqual([expect.stringContaining('joined without a vote (empty)')]);
+    expect(proofOf('flip')).toEqual([expect.stringMatching(/damaged/)]);
+    expect(proofOf('full-disk')).toEqual([expect.stringMatching(/^(ENOSPC|EFBIG) /)]);
   });
 });
 

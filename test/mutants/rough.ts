@@ -1,6 +1,6 @@
 /**
- * The simulator's seeds for hunting mutants: the same clusters, with more of what is rare there. Disks fill, rot, get lost and lose
- * power around a sync, replicas end in every way, leaders lose the bus and still answer whom they reach. Logs are compacted every
+ * The simulator's seeds for hunting mutants: the same clusters, with more of what is rare there. Disks fill, rot, get lost, fail to sync and lose
+ * power around it, replicas end in every way, leaders lose the bus and still answer whom they reach. Logs are compacted every
  * few entries, so that snapshots travel, and many clients look on.
  */
 import { prng } from '../../src/lib/prng.ts';
@@ -11,6 +11,8 @@ const ADDED: readonly FaultKind[] = [
   'stop-replica',
   'crash-on-sync',
   'full-disk',
+  'failing-sync',
+  'failing-sync',
   'damaged-disk',
   'damaged-disk',
   'lost-disk',

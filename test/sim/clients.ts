@@ -8,6 +8,7 @@ import { digest, type Digest } from '../../src/lib/ids.ts';
 import type { Prng } from '../../src/lib/prng.ts';
 import type { PutFunctionReply } from '../../src/wire/gen/baton/api/v1/api.ts';
 import { SimProcess } from './process.ts';
+import { shuffled } from './shuffled.ts';
 import type { SimAnswer } from './sim-http.ts';
 import type { SimDataPlane, World } from './world.ts';
 
@@ -21,6 +22,8 @@ export interface Registered {
   acknowledged: number;
   /** …and that every data plane confirmed: nothing older may answer a request that is sent from now on. */
   confirmed: number;
+  /** What each life of a data plane held when it was acknowledged, which it never goes back behind. */
+  readonly held: Map<SimProcess, number>;
 }
 
 export interface CallCounts {
@@ -30,6 +33,8 @@ export interface CallCounts {
 }
 
 const PATIENCE_MS = 15_000;
+/** The leader has heard a data plane that is back by then, and it the leader. */
+const REACH_MS = 3_000;
 
 export class Clients {
   readonly functions: readonly Registered[];
@@ -48,6 +53,7 @@ export class Clients {
       attempted: 0,
       acknowledged: 0,
       confirmed: 0,
+      held: new Map(),
     }));
   }
 
@@ -84,7 +90,7 @@ export class Clients {
     for (;;) {
       // Only the first version must be there, whatever happens.
       if (!this.running && version > 1) return;
-      const [replica] = this.#shuffle(this.#world.alive(this.#world.replicas));
+      const [replica] = shuffled(this.#world.alive(this.#world.replicas), this.#random);
       if (replica?.service !== undefined && replica.controlPlane?.isReady() === true) {
         requestId ??= `${replica.controlPlane.raft().commit}-${fn.name}-${version}`;
         const request = {
@@ -114,6 +120,13 @@ export class Clients {
   #acknowledged(fn: Registered, version: number, reply: PutFunctionReply): void {
     fn.acknowledged = Math.max(fn.acknowledged, version);
     if (reply.laggards.length === 0) fn.confirmed = Math.max(fn.confirmed, version);
+    const leader = this.#world.leader()?.controlPlane;
+    for (const row of leader?.dataPlanes() ?? []) {
+      const process = this.#world.planes.find(({ id }) => id === row.id)?.process;
+      const isHolder = row.live && row.specIndex >= reply.specIndex && !reply.laggards.includes(row.id);
+      if (isHolder && process !== undefined)
+        fn.held.set(process, Math.max(fn.held.get(process) ?? 0, version));
+    }
     this.#world.tell(
       `${fn.name} version ${version} acknowledged, generation ${reply.generation}${reply.laggards.length === 0 ? '' : `, laggards ${reply.laggards.join(' ')}`}`,
     );
@@ -128,10 +141,9 @@ export class Clients {
 
   /** @returns true when the function itself answered */
   async call(fn: Registered, through: SimDataPlane | undefined): Promise<boolean> {
-    const plane = through ?? this.#shuffle(this.#world.alive(this.#world.planes))[0];
+    const plane = through ?? shuffled(this.#world.alive(this.#world.planes), this.#random)[0];
     if (plane?.plane === undefined) return false;
-    // Nobody has led since it began from its file: it was no live one when the update was confirmed, and knows no better.
-    const atLeast = plane.plane.isConfirmed ? fn.confirmed : 0;
+    const atLeast = this.#atLeast(fn, plane);
     const answer = await this.#ask(fn.name, plane);
     if (answer?.status !== 200) return false;
     const { name, version, sandbox } = JSON.parse(answer.body) as {
@@ -145,6 +157,15 @@ export class Clients {
         `${fn.name}: version ${version} answered a request sent after version ${atLeast} was confirmed`,
       );
     return true;
+  }
+
+  /** The oldest version that may answer through it. */
+  #atLeast(fn: Registered, { id, plane, process }: SimDataPlane): number {
+    const held = (process === undefined ? undefined : fn.held.get(process)) ?? 0;
+    // Began from its file and nobody has led since, or out of reach for so long that the leader confirmed without it: it was no
+    // live one then, and knows no better.
+    const isHeard = plane?.isConfirmed === true && this.#world.isWithinReach(id, REACH_MS);
+    return Math.max(held, isHeard ? fn.confirmed : 0);
   }
 
   /** V1: whoever is still there is answered once. */
@@ -170,12 +191,5 @@ export class Clients {
   get calls(): CallCounts {
     const { begun, failed, open } = this.ledger;
     return { sent: begun, ok: begun - failed - open, failed };
-  }
-
-  #shuffle<T>(list: readonly T[]): T[] {
-    return list
-      .map((item) => ({ item, at: this.#random.uint32() }))
-      .sort((a, b) => a.at - b.at)
-      .map(({ item }) => item);
   }
 }

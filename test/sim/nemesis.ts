@@ -58,9 +58,13 @@ export class Nemesis {
         return this.#crash(plane, () => plane !== undefined && this.#world.startPlane(plane));
       }
       case 'partition':
-        return this.#cut(true);
+        return this.#cut(this.#pick(replicas), replicas, ['to', 'from']);
       case 'one-way-cut':
-        return this.#cut(false);
+        return this.#cut(this.#pick(replicas), replicas, this.#direction());
+      case 'cut-worker':
+        return this.#cut(this.#pick(workers), [...replicas, ...planes], this.#direction());
+      case 'cut-data-plane':
+        return this.#cut(this.#pick(planes), [...replicas, ...workers], this.#direction());
       case 'loss':
         return this.#weather('lossPct', 2 + this.#random.below(15), 0);
       case 'duplication':
@@ -71,6 +75,10 @@ export class Nemesis {
         return this.#disconnect(this.#world.leader());
       case 'replica-disconnect':
         return this.#disconnect(this.#pick(this.#world.alive(replicas)));
+      case 'worker-disconnect':
+        return this.#disconnect(this.#pick(this.#world.alive(workers)));
+      case 'data-plane-disconnect':
+        return this.#disconnect(this.#pick(this.#world.alive(planes)));
       case 'slow-disk': {
         const replica = this.#pick(replicas);
         if (replica === undefined) return false;
@@ -81,6 +89,8 @@ export class Nemesis {
       }
       case 'full-disk':
         return this.#fillDisk();
+      case 'failing-sync':
+        return this.#failSync();
       case 'damaged-disk':
         return this.#loseDisk('damaged');
       case 'lost-disk':
@@ -93,6 +103,8 @@ export class Nemesis {
         return this.#pause(this.#pick(this.#world.alive(replicas)));
       case 'pause-worker':
         return this.#pause(this.#pick(this.#world.alive(workers)));
+      case 'pause-data-plane':
+        return this.#pause(this.#pick(this.#world.alive(planes)));
       case 'slow-link':
         return this.#slowLink();
       case 'clock-jump':
@@ -180,9 +192,11 @@ export class Nemesis {
   #pause(victim: { readonly id: string; process: SimProcess | undefined } | undefined): boolean {
     const process = victim?.process;
     if (victim === undefined || process === undefined || process.paused) return false;
+    const forMs = 100 + this.#random.below(2_400);
     this.#world.tell(`stop ${victim.id}`);
+    this.#world.keepApart(victim.id, forMs);
     process.pause();
-    this.#later(100 + this.#random.below(2_400), () => {
+    this.#later(forMs, () => {
       if (process.alive) this.#world.tell(`wake ${victim.id}`);
       process.resume();
     });
@@ -211,27 +225,52 @@ export class Nemesis {
     return true;
   }
 
-  #disconnect(replica: Replica | undefined): boolean {
-    if (replica?.process === undefined) return false;
-    this.#world.tell(`${replica.id} loses its bus`);
-    this.#world.network.disconnect(replica.process, 100 + this.#random.below(1_500));
+  /** Shorter than anybody's patience, or longer than the leader waits for those who say nothing. */
+  #whileMs(): number {
+    return this.#random.below(2) === 0 ? 300 + this.#random.below(2_000) : 2_000 + this.#random.below(6_000);
+  }
+
+  #disconnect(victim: { readonly id: string; process: SimProcess | undefined } | undefined): boolean {
+    if (victim?.process === undefined) return false;
+    const forMs = this.#world.replicas.some(({ id }) => id === victim.id)
+      ? 100 + this.#random.below(1_500)
+      : this.#whileMs();
+    this.#world.tell(`${victim.id} loses its bus`);
+    this.#world.keepApart(victim.id, forMs);
+    this.#world.network.disconnect(victim.process, forMs);
     return true;
   }
 
-  #cut(bothWays: boolean): boolean {
+  /** Which way nothing goes any more, seen from the victim. */
+  #direction(): readonly ('to' | 'from')[] {
+    const directions = [['to', 'from'], ['to'], ['from']] as const;
+    return this.#pick(directions) ?? directions[0];
+  }
+
+  #cut(
+    victim: { readonly id: string } | undefined,
+    whom: readonly { readonly id: string }[],
+    directions: readonly ('to' | 'from')[],
+  ): boolean {
     const { network, replicas } = this.#world;
-    const victim = this.#pick(replicas);
     if (victim === undefined) return false;
-    const others = replicas.filter((other) => other !== victim && this.#random.below(3) > 0);
+    const others = whom.filter((other) => other !== victim && this.#random.below(3) > 0);
     if (others.length === 0) return false;
-    this.#world.tell(`cut ${victim.id} ${bothWays ? '<>' : '->'} ${others.map(({ id }) => id).join(' ')}`);
-    const pairs = others.flatMap((other) =>
-      bothWays
-        ? [[victim.id, other.id] as const, [other.id, victim.id] as const]
-        : [[victim.id, other.id] as const],
+    const forMs = replicas.some(({ id }) => id === victim.id)
+      ? 300 + this.#random.below(2_000)
+      : this.#whileMs();
+    const arrow = { to: '->', from: '<-', both: '<>' }[
+      directions.length > 1 ? 'both' : (directions[0] ?? 'to')
+    ];
+    this.#world.tell(`cut ${victim.id} ${arrow} ${others.map(({ id }) => id).join(' ')}`);
+    const pairs = others.flatMap(({ id }) =>
+      directions.map((direction) =>
+        direction === 'to' ? ([victim.id, id] as const) : ([id, victim.id] as const),
+      ),
     );
     for (const [from, to] of pairs) network.cut(from, to);
-    this.#later(300 + this.#random.below(2_000), () => {
+    for (const { id } of [victim, ...others]) this.#world.keepApart(id, forMs);
+    this.#later(forMs, () => {
       for (const [from, to] of pairs) network.join(from, to);
     });
     return true;
@@ -255,6 +294,15 @@ export class Nemesis {
       replica.disk.drive.full = false;
       if (!this.#world.isHeldDown(replica.id)) this.#world.startReplica(replica);
     });
+    return true;
+  }
+
+  /** A write that the disk could not take: the replica must end, and count on nothing of it when it is back. */
+  #failSync(): boolean {
+    const replica = this.#pick(this.#world.alive(this.#world.replicas));
+    if (replica === undefined) return false;
+    this.#world.tell(`${replica.id}: its next sync fails`);
+    replica.disk.drive.failsNextSync = true;
     return true;
   }
 

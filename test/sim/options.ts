@@ -1,6 +1,7 @@
 /** One seed draws the topology, the timings and every fault with its moment. */
 import { controlPlaneDefaults } from '../../src/control-plane/config.ts';
 import { prng } from '../../src/lib/prng.ts';
+import type { Delays } from './sim-bus.ts';
 
 export type FaultKind =
   | 'crash-leader'
@@ -10,20 +11,26 @@ export type FaultKind =
   | 'crash-data-plane'
   | 'partition'
   | 'one-way-cut'
+  | 'cut-worker'
+  | 'cut-data-plane'
   | 'loss'
   | 'duplication'
   | 'slow-network'
   | 'transfer'
   | 'leader-disconnect'
   | 'replica-disconnect'
+  | 'worker-disconnect'
+  | 'data-plane-disconnect'
   | 'slow-disk'
   | 'full-disk'
+  | 'failing-sync'
   | 'damaged-disk'
   | 'lost-disk'
   | 'crash-on-sync'
   | 'pause-leader'
   | 'pause-replica'
   | 'pause-worker'
+  | 'pause-data-plane'
   | 'slow-link'
   | 'clock-jump';
 
@@ -63,6 +70,7 @@ export interface SimOptions {
   readonly faultyMs: number;
   readonly schedule: readonly Fault[];
   readonly timing: Timing;
+  readonly delays: Delays;
   /** Plants the bug that an fsync is believed too early, to show that the oracles see it. */
   readonly lyingDisks: boolean;
 }
@@ -75,19 +83,25 @@ const OTHERS: readonly FaultKind[] = [
   'pause-leader',
   'pause-replica',
   'pause-worker',
+  'pause-data-plane',
   'slow-link',
   'clock-jump',
   'crash-worker',
   'crash-data-plane',
   'partition',
   'one-way-cut',
+  'cut-worker',
+  'cut-data-plane',
   'loss',
   'duplication',
   'slow-network',
   'leader-disconnect',
   'replica-disconnect',
+  'worker-disconnect',
+  'data-plane-disconnect',
   'slow-disk',
   'full-disk',
+  'failing-sync',
   'damaged-disk',
   'lost-disk',
 ];
@@ -118,6 +132,7 @@ export function drawOptions(seed: number, length: Length = 'quick'): SimOptions 
     faultyMs,
     schedule: drawSchedule(prng(`schedule/${seed}`), kinds, faultyMs, everyMs),
     timing: drawTiming(prng(`timing/${seed}`)),
+    delays: drawDelays(prng(`delays/${seed}`)),
     lyingDisks: false,
   };
 }
@@ -134,6 +149,17 @@ function drawTiming(random: ReturnType<typeof prng>): Timing {
     advisories: pick(true, true, false),
     snapshotEvery: pick(snapshotEvery, 100, 20),
     driftPerMille: pick(0, 2, 20),
+  };
+}
+
+function drawDelays(random: ReturnType<typeof prng>): Delays {
+  const pick = <T>(...choices: readonly T[]): T => choices[random.below(choices.length)] as T;
+  return {
+    baseMs: pick(0.15, 0.15, 0.05, 1),
+    spreadMs: pick(0.5, 0.5, 0.2, 2),
+    tail: pick('even', 'exponential'),
+    outlierPerMille: pick(5, 5, 0, 20),
+    outlierMs: pick(45, 45, 120),
   };
 }
 

@@ -7,6 +7,7 @@ import { decodeDataPlaneMessage } from '../../src/wire/data-plane-codec.ts';
 import { decodeRaftMessage } from '../../src/wire/raft-codec.ts';
 import { senderOf } from '../../src/wire/subjects.ts';
 import { LogOracle } from './log-oracle.ts';
+import type { SimProcess } from './process.ts';
 import type { SimReplica, World } from './world.ts';
 
 export class Oracles {
@@ -14,6 +15,8 @@ export class Oracles {
   readonly #agreement: Agreement;
   readonly #log: LogOracle;
   readonly #fences: FenceWitness;
+  /** By life: the index whose state was looked at last. */
+  readonly #applied = new WeakMap<SimProcess, number>();
   #maxTerm = 0;
 
   constructor(world: World) {
@@ -43,7 +46,11 @@ export class Oracles {
     if (senderOf(subject) !== from) this.#world.violation(`${from} speaks on ${subject}`);
     const isPre = message.body.kind === 'vote-request' && message.body.pre;
     if (sender !== undefined && !isPre) sender.shownTerm = Math.max(sender.shownTerm, message.term);
-    if (sender !== undefined) this.#log.onMessage(sender, message);
+    if (sender !== undefined) {
+      this.#log.onMessage(sender, message);
+      // At the end of its turn: between what it says and what it applies the two are not of one index.
+      queueMicrotask(() => this.#holds(sender));
+    }
     if (message.body.kind !== 'append' && message.body.kind !== 'snapshot') return;
     if (!this.#agreement.leads(from, message.term)) return;
     this.#world.tell(`${from} leads term ${message.term}`);
@@ -60,12 +67,17 @@ export class Oracles {
     this.#fences.see(`${from} of ${incarnation.ms}/${incarnation.nonce}`, fence);
   }
 
-  /** State-machine safety: the same index gives the same state on every replica. */
   sample(): void {
-    for (const { id, controlPlane } of this.#world.alive(this.#world.replicas)) {
-      if (controlPlane?.isReady() !== true) continue;
-      this.#agreement.holds(id, controlPlane.raft().applied, controlPlane.stateHash());
-    }
+    for (const replica of this.#world.replicas) this.#holds(replica);
+  }
+
+  /** State-machine safety: the same index gives the same state on every replica. Looked at whenever one says something. */
+  #holds({ id, process, controlPlane }: SimReplica): void {
+    if (process?.alive !== true || controlPlane?.isReady() !== true) return;
+    const { applied } = controlPlane.raft();
+    if (this.#applied.get(process) === applied) return;
+    this.#applied.set(process, applied);
+    this.#agreement.holds(id, applied, controlPlane.stateHash());
   }
 
   /**

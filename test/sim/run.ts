@@ -4,6 +4,7 @@ import { Nemesis } from './nemesis.ts';
 import { drawOptions, type FaultKind, type SimOptions } from './options.ts';
 import { Oracles } from './oracles.ts';
 import { Registrars } from './registrars.ts';
+import { shuffled } from './shuffled.ts';
 import { World, type SimReplica } from './world.ts';
 
 export interface SimResult {
@@ -32,8 +33,7 @@ export interface SimResult {
 const BOOT_MS = 10_000;
 const MAJORITY_MS = 20_000;
 const SETTLE_MS = 45_000;
-const SAMPLE_MS = 25;
-/** Every fault that the nemesis started has ended by then. */
+/** Every fault of a replica that the nemesis started has ended by then. */
 const AFTERMATH_MS = 2_600;
 
 export async function simulate(seed: number, options: SimOptions = drawOptions(seed)): Promise<SimResult> {
@@ -43,7 +43,7 @@ export async function simulate(seed: number, options: SimOptions = drawOptions(s
   const clients = new Clients(world);
   const registrars = new Registrars(world);
   const isBroken = (): boolean => world.violations.length > 0;
-  await boot(world, oracles);
+  await boot(world);
   const hasLeader = await world.scheduler.runUntil(BOOT_MS, () => isBroken() || world.leader() !== undefined);
   if (!hasLeader) world.violation(`no leader ${BOOT_MS} ms after the start`);
 
@@ -85,18 +85,13 @@ export async function simulate(seed: number, options: SimOptions = drawOptions(s
   };
 }
 
-async function boot(world: World, oracles: Oracles): Promise<void> {
+async function boot(world: World): Promise<void> {
   await world.bootstrap();
   const artifact = { digest: ARTIFACT, bytes: 1 };
   for (const { disk } of world.replicas) disk.artifacts.set(ARTIFACT, artifact);
   for (const replica of world.replicas) world.startReplica(replica);
   for (const worker of world.workers) world.startWorker(worker);
   for (const plane of world.planes) world.startPlane(plane);
-  const sample = (): void => {
-    oracles.sample();
-    world.scheduler.after(SAMPLE_MS, sample);
-  };
-  sample();
 }
 
 /** One for certain, so that no run is without what it is for. */
@@ -110,7 +105,10 @@ async function demandLeaderCrash(world: World, nemesis: Nemesis): Promise<void> 
 /** Liveness needs no more than a majority: the rest stays down, and a leader must come. @returns who is up */
 async function healMajority(world: World, isBroken: () => boolean): Promise<readonly SimReplica[]> {
   world.tell('the faults end; a majority is healed');
-  const voters = world.replicas.filter(({ disk }) => disk.log.identity?.voter === true && !disk.isRotten);
+  const voters = shuffled(
+    world.replicas.filter(({ disk }) => disk.log.identity?.voter === true && !disk.isRotten),
+    world.random.fork('majority'),
+  );
   const needed = Math.floor(world.replicas.length / 2) + 1;
   const kept = voters.slice(0, needed);
   const down = kept.length < needed ? [] : world.replicas.filter((replica) => !kept.includes(replica));
@@ -118,11 +116,10 @@ async function healMajority(world: World, isBroken: () => boolean): Promise<read
   for (const replica of down) replica.process?.kill();
   await world.scheduler.runUntil(world.nowMs + AFTERMATH_MS, isBroken);
   world.network.heal();
-  for (const { process } of [...world.replicas, ...world.workers]) process?.resume();
+  for (const { process } of [...world.replicas, ...world.workers, ...world.planes]) process?.resume();
   const up = world.replicas.filter((replica) => !down.includes(replica));
   for (const replica of up) {
-    replica.disk.drive.full = false;
-    replica.disk.drive.slowness = 1;
+    replica.disk.drive.mend();
     world.startReplica(replica);
   }
   for (const worker of world.workers) world.startWorker(worker);
@@ -162,8 +159,7 @@ async function healAll(world: World, isBroken: () => boolean): Promise<void> {
   world.tell('everything is healed');
   world.holdDown([]);
   for (const replica of world.replicas) {
-    replica.disk.drive.full = false;
-    replica.disk.drive.slowness = 1;
+    replica.disk.drive.mend();
     world.startReplica(replica);
   }
   await world.scheduler.runUntil(world.nowMs + 1_000, isBroken);

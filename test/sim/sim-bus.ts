@@ -32,6 +32,18 @@ export interface Fate {
   readonly againMs: number | undefined;
 }
 
+/** How long a message takes, in ms: what one network has in common. */
+export interface Delays {
+  /** At least. */
+  readonly baseMs: number;
+  /** What comes on top: evenly up to this, or this on average with a long tail. */
+  readonly spreadMs: number;
+  readonly tail: 'even' | 'exponential';
+  /** Of a thousand messages: those that take much longer, by up to `outlierMs`. */
+  readonly outlierPerMille: number;
+  readonly outlierMs: number;
+}
+
 interface Subscription {
   readonly subject: string;
   readonly connection: Connection;
@@ -53,18 +65,22 @@ interface Connection {
 class Subscriptions {
   readonly #exact = new Map<string, Set<Subscription>>();
   readonly #wild = new Map<Subscription, readonly string[]>();
+  /** By subject: which of those with wildcards match, for as long as there are no others. */
+  readonly #matches = new Map<string, readonly Subscription[]>();
 
   add(subscription: Subscription): void {
     const { subject } = subscription;
-    if (/[*>]/.test(subject)) this.#wild.set(subscription, subject.split('.'));
-    else this.#exact.set(subject, (this.#exact.get(subject) ?? new Set()).add(subscription));
+    if (/[*>]/.test(subject)) {
+      this.#wild.set(subscription, subject.split('.'));
+      this.#matches.clear();
+    } else this.#exact.set(subject, (this.#exact.get(subject) ?? new Set()).add(subscription));
   }
 
   delete(subscription: Subscription): void {
     const same = this.#exact.get(subscription.subject);
     same?.delete(subscription);
     if (same?.size === 0) this.#exact.delete(subscription.subject);
-    this.#wild.delete(subscription);
+    if (this.#wild.delete(subscription)) this.#matches.clear();
   }
 
   has(subscription: Subscription): boolean {
@@ -72,10 +88,18 @@ class Subscriptions {
   }
 
   matching(subject: string): Subscription[] {
-    const found = [...(this.#exact.get(subject) ?? [])];
+    return [...(this.#exact.get(subject) ?? []), ...this.#matchingWild(subject)];
+  }
+
+  #matchingWild(subject: string): readonly Subscription[] {
+    const known = this.#matches.get(subject);
+    if (known !== undefined) return known;
     const tokens = subject.split('.');
-    for (const [subscription, pattern] of this.#wild)
-      if (subjectMatches(pattern, tokens)) found.push(subscription);
+    const found = [...this.#wild].flatMap(([subscription, pattern]) =>
+      subjectMatches(pattern, tokens) ? [subscription] : [],
+    );
+    // An inbox is written to once.
+    if (!subject.startsWith('_INBOX')) this.#matches.set(subject, found);
     return found;
   }
 }
@@ -85,6 +109,7 @@ export class SimNetwork {
   readonly #scheduler: Scheduler;
   readonly #random: Prng;
   readonly #trace: Trace;
+  readonly #delays: Delays;
   readonly #subscriptions = new Subscriptions();
   readonly #connections = new Set<Connection>();
   /** "a>b": nothing goes from a to b. */
@@ -99,10 +124,11 @@ export class SimNetwork {
   serverOf: (process: string) => string = () => 'n1';
   #isAway = false;
 
-  constructor(scheduler: Scheduler, random: Prng, trace: Trace) {
+  constructor(scheduler: Scheduler, random: Prng, trace: Trace, delays: Delays) {
     this.#scheduler = scheduler;
     this.#random = random;
     this.#trace = trace;
+    this.#delays = delays;
   }
 
   cut(from: string, to: string): void {
@@ -118,7 +144,9 @@ export class SimNetwork {
     else this.#slow.set(`${from}>${to}`, times);
   }
 
+  /** Everything is whole again, and everybody connected. */
   heal(): void {
+    for (const connection of this.#connections) this.#setUp(connection, true);
     this.#cut.clear();
     this.#slow.clear();
     this.faults.lossPct = 0;
@@ -261,11 +289,12 @@ export class SimNetwork {
     return interested;
   }
 
-  /** Mostly a fraction of a millisecond; now and then much more. */
   #delayMs(): number {
-    const { slowness } = this.faults;
-    const isOutlier = this.#random.float() < 0.005;
-    return slowness * (isOutlier ? 5 + this.#random.float() * 40 : 0.15 + this.#random.float() * 0.5);
+    const { baseMs, spreadMs, tail, outlierPerMille, outlierMs } = this.#delays;
+    const isOutlier = this.#random.float() * 1_000 < outlierPerMille;
+    const drawn = this.#random.float();
+    const spread = tail === 'even' ? drawn : -Math.log(1 - drawn);
+    return this.faults.slowness * (baseMs + (isOutlier ? drawn * outlierMs : spread * spreadMs));
   }
 
   #request(

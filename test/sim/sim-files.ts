@@ -11,6 +11,8 @@ import type { SimProcess } from './process.ts';
 
 /** What a full disk says. */
 export const NO_SPACE = 'no space left on device';
+/** What a disk says that could not write. */
+export const BAD_DISK = 'input/output error';
 
 type Edit =
   | { readonly kind: 'write'; readonly at: number; readonly bytes: Uint8Array }
@@ -21,64 +23,96 @@ type NameChange =
   | { readonly kind: 'rename'; readonly from: string; readonly to: string }
   | { readonly kind: 'remove'; readonly path: string };
 
-/** A file's bytes: those on the disk, and what was done to them since. */
-class Inode {
-  #durable: Buffer = Buffer.alloc(0);
-  #length = 0;
-  edits: Edit[] = [];
-  /** With every edit done. */
+/** Bytes that grow. */
+class Content {
+  #bytes: Buffer = Buffer.alloc(0);
   length = 0;
+
+  apply(edit: Edit): void {
+    if (edit.kind === 'truncate') {
+      this.length = Math.min(this.length, edit.length);
+      return;
+    }
+    const end = edit.at + edit.bytes.length;
+    if (end > this.#bytes.length) {
+      const grown = Buffer.alloc(Math.max(end, 2 * this.#bytes.length, 256));
+      grown.set(this.#bytes.subarray(0, this.length));
+      this.#bytes = grown;
+    }
+    if (edit.at > this.length) this.#bytes.fill(0, this.length, edit.at);
+    this.#bytes.set(edit.bytes, edit.at);
+    this.length = Math.max(this.length, end);
+  }
+
+  copy(): Content {
+    const copy = new Content();
+    copy.#bytes = this.read();
+    copy.length = this.length;
+    return copy;
+  }
+
+  read(): Buffer {
+    return Buffer.from(this.#bytes.subarray(0, this.length));
+  }
+
+  flip(at: number, mask: number): void {
+    this.#bytes[at] = (this.#bytes[at] ?? 0) ^ mask;
+  }
+}
+
+/** A file: what is on the disk, and the pages in memory that processes read. */
+class Inode {
+  #disk = new Content();
+  #cache = new Content();
+  /** In the cache, and to be written by the next sync. */
+  edits: Edit[] = [];
+
+  /** As a process sees it. */
+  get length(): number {
+    return this.#cache.length;
+  }
+
+  get durableLength(): number {
+    return this.#disk.length;
+  }
 
   edit(edit: Edit): void {
     this.edits.push(edit);
-    this.length = edit.kind === 'truncate' ? edit.length : Math.max(this.length, edit.at + edit.bytes.length);
+    this.#cache.apply(edit);
   }
 
   /** The first `count` edits are on the disk; of the one behind them, `torn` bytes. */
   commit(count: number, torn = 0): void {
-    for (const edit of this.edits.slice(0, count)) this.#apply(edit);
+    for (const edit of this.edits.slice(0, count)) this.#disk.apply(edit);
     const next = this.edits[count];
-    if (torn > 0 && next?.kind === 'write') this.#apply({ ...next, bytes: next.bytes.subarray(0, torn) });
+    if (torn > 0 && next?.kind === 'write')
+      this.#disk.apply({ ...next, bytes: next.bytes.subarray(0, torn) });
+    this.edits = this.edits.slice(count);
+  }
+
+  /**
+   * A sync that failed: of the first `count` edits `kept` are on the disk, the others in the cache alone, in pages that count as
+   * written. No later sync writes them, and whoever reads the file finds them there until the machine loses power.
+   */
+  lose(count: number, kept: number): void {
+    for (const edit of this.edits.slice(0, kept)) this.#disk.apply(edit);
     this.edits = this.edits.slice(count);
   }
 
   /** The cache is lost. */
   forget(): void {
     this.edits = [];
-    this.length = this.#length;
+    this.#cache = this.#disk.copy();
   }
 
-  #apply(edit: Edit): void {
-    if (edit.kind === 'truncate') {
-      this.#length = edit.length;
-      return;
-    }
-    const end = edit.at + edit.bytes.length;
-    if (end > this.#durable.length) {
-      const grown = Buffer.alloc(Math.max(end, 2 * this.#durable.length, 256));
-      grown.set(this.#durable.subarray(0, this.#length));
-      this.#durable = grown;
-    }
-    if (edit.at > this.#length) this.#durable.fill(0, this.#length, edit.at);
-    this.#durable.set(edit.bytes, edit.at);
-    this.#length = Math.max(this.#length, end);
-  }
-
-  /** As a process reads it: the cache before the disk. */
   read(): Buffer {
-    const copy = new Inode();
-    copy.#durable = Buffer.from(this.#durable.subarray(0, this.#length));
-    copy.#length = this.#length;
-    for (const edit of this.edits) copy.#apply(edit);
-    return copy.#durable.subarray(0, copy.#length);
+    return this.#cache.read();
   }
 
-  get durableLength(): number {
-    return this.#length;
-  }
-
+  /** On the disk, and in the page that was read from it. */
   flip(at: number, mask: number): void {
-    this.#durable[at] = (this.#durable[at] ?? 0) ^ mask;
+    this.#disk.flip(at, mask);
+    this.#cache.flip(at, mask);
   }
 }
 
@@ -92,6 +126,8 @@ export class SimDrive {
   slowness = 1;
   /** Every write fails, some of them half-way. */
   full = false;
+  /** The next sync of a file fails. */
+  failsNextSync = false;
   /** Says "synced" at once and means "in two seconds": what every oracle must notice. */
   readonly lies: boolean;
   /** Told before a sync begins and after it has ended: a moment to lose power. */
@@ -136,12 +172,20 @@ export class SimDrive {
     this.names = new Map(this.#durableNames);
   }
 
+  /** Its faults are over. */
+  mend(): void {
+    this.slowness = 1;
+    this.full = false;
+    this.failsNextSync = false;
+  }
+
   /** Everything is gone. */
   wipe(): void {
     this.names = new Map();
     this.#durableNames = new Map();
     this.#changes = [];
     this.full = false;
+    this.failsNextSync = false;
   }
 
   /** One byte of one file rots. @returns which, for the story; undefined: there is nothing to rot */
@@ -176,8 +220,8 @@ export class SimFiles implements Files {
     return this.#process.alive ? Promise.resolve(value) : new Promise(() => undefined);
   }
 
-  /** In the order of the calls, as one disk has one queue. */
-  #sync(apply: () => void): Promise<void> {
+  /** In the order of the calls, as one disk has one queue. Without `lose` it cannot fail. */
+  #sync(apply: () => void, lose?: () => void): Promise<void> {
     this.#drive.onSync?.('before');
     if (!this.#process.alive) return new Promise(() => undefined);
     const { clock } = this.#process;
@@ -189,8 +233,14 @@ export class SimFiles implements Files {
       clock.after(LIE_MS, apply);
       return Promise.resolve();
     }
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
       clock.after(dueMs - clock.now(), () => {
+        if (lose !== undefined && this.#drive.failsNextSync) {
+          this.#drive.failsNextSync = false;
+          lose();
+          reject(new BatonError('io', BAD_DISK));
+          return;
+        }
         apply();
         this.#drive.onSync?.('after');
         if (this.#process.alive) resolve();
@@ -248,7 +298,11 @@ export class SimFiles implements Files {
       datasync: () => {
         const last = file.edits.at(-1);
         // Another sync of the same file may have been first.
-        return this.#sync(() => file.commit(last === undefined ? 0 : file.edits.indexOf(last) + 1));
+        const count = (): number => (last === undefined ? 0 : file.edits.indexOf(last) + 1);
+        return this.#sync(
+          () => file.commit(count()),
+          () => file.lose(count(), this.#random.below(count() + 1)),
+        );
       },
       close: () => this.#alive(undefined),
     };

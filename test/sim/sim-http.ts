@@ -20,7 +20,13 @@ export interface SimAnswer {
 }
 
 export class SimFront implements HttpFront {
+  readonly #enter: (run: () => void) => void;
   #handler: ((request: InboundRequest) => void) | undefined;
+
+  /** @param enter what is sent to a stopped process waits in its socket */
+  constructor(enter: (run: () => void) => void = (run) => run()) {
+    this.#enter = enter;
+  }
 
   listen(
     _address: { host: string; port: number },
@@ -59,7 +65,9 @@ export class SimFront implements HttpFront {
   /** @returns what the sender calls when it leaves; undefined: nobody listens */
   receive(request: SimRequest, respond: InboundRequest['respond']): (() => void) | undefined {
     let leave = (): void => undefined;
-    this.#handler?.({
+    const handler = this.#handler;
+    if (handler === undefined) return undefined;
+    const inbound: InboundRequest = {
       method: 'GET',
       host: '',
       body: undefined,
@@ -68,8 +76,9 @@ export class SimFront implements HttpFront {
       onGone: (handler) => (leave = () => handler('left')),
       respond,
       abort: () => respond(0, [['x-baton-error', 'aborted']], undefined),
-    });
-    return this.#handler === undefined ? undefined : () => leave();
+    };
+    this.#enter(() => handler(inbound));
+    return () => leave();
   }
 }
 

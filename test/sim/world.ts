@@ -18,7 +18,7 @@ import { Worker } from '../../src/worker/worker.ts';
 import type { SimOptions } from './options.ts';
 import { SimProcess, type Skew } from './process.ts';
 import { Scheduler } from './scheduler.ts';
-import { NO_SPACE } from './sim-files.ts';
+import { BAD_DISK, NO_SPACE } from './sim-files.ts';
 import { SimNetwork } from './sim-bus.ts';
 import { SimArtifactPeers, SimArtifactStore } from './sim-artifacts.ts';
 import { SimDisk, WitnessedLogStore } from './sim-disk.ts';
@@ -61,6 +61,8 @@ const CLUSTER: ClusterId = clusterId('sim');
 const ids = (prefix: string, count: number): string[] =>
   Array.from({ length: count }, (_, i) => `${prefix}${i + 1}`);
 const http = (id: string): string => `http://${id}`;
+const isOfDisk = (error: unknown): boolean =>
+  [NO_SPACE, BAD_DISK].some((what) => explain(error).includes(what));
 
 export class World {
   readonly options: SimOptions;
@@ -85,11 +87,13 @@ export class World {
   reaches: (from: string, to: string) => boolean = () => true;
   /** Kept down through the liveness phase. */
   readonly #heldDown = new Set<string>();
+  /** Until when each has been, or may have been, out of reach of others. */
+  readonly #apart = new Map<string, number>();
 
   constructor(options: SimOptions) {
     this.options = options;
     this.random = prng(options.seed);
-    this.network = new SimNetwork(this.scheduler, this.random.fork('network'), this.trace);
+    this.network = new SimNetwork(this.scheduler, this.random.fork('network'), this.trace, options.delays);
     this.replicas = ids('r', options.replicas).map((id) => ({
       id,
       disk: new SimDisk(options.lyingDisks),
@@ -174,18 +178,31 @@ export class World {
   #fatal(id: string, process: SimProcess): (error: Error) => void {
     return (error) => {
       const replica = this.replicas.find((one) => one.id === id);
-      // The disk may have room again by the time that its refusal is heard of.
-      if (replica !== undefined && explain(error).includes(NO_SPACE)) {
-        this.tell(`${id} stops: ${explain(error)}`);
-        process.kill();
-        this.scheduler.after(500, () => {
-          if (!this.isHeldDown(id)) this.startReplica(replica);
-        });
+      if (replica !== undefined && isOfDisk(error)) {
+        this.#diskRefused(replica, process, error);
         return;
       }
       this.violation(`${id} cannot go on: ${explain(error)}`);
       process.kill();
     };
+  }
+
+  /** It ends, and tries again; the disk may have room by the time that its refusal is heard of. */
+  #diskRefused(replica: SimReplica, process: SimProcess, error: unknown): void {
+    this.tell(`${replica.id} stops: ${explain(error)}`);
+    process.kill();
+    this.scheduler.after(500, () => {
+      if (!this.isHeldDown(replica.id)) this.startReplica(replica);
+    });
+  }
+
+  keepApart(id: string, forMs: number): void {
+    this.#apart.set(id, Math.max(this.#apart.get(id) ?? 0, this.nowMs + forMs));
+  }
+
+  /** It has been within everybody's reach for `ms`. */
+  isWithinReach(id: string, ms: number): boolean {
+    return this.nowMs > (this.#apart.get(id) ?? Number.NEGATIVE_INFINITY) + ms;
   }
 
   holdDown(ids: readonly string[]): void {
@@ -282,20 +299,20 @@ export class World {
         return undefined;
       },
       (error: unknown) => {
-        if (explain(error).includes(NO_SPACE)) process.kill();
+        if (isOfDisk(error)) this.#diskRefused(replica, process, error);
         else this.violation(`${replica.id} does not start: ${explain(error)}`);
       },
     );
   }
 
+  /** A connection that does not go over the bus. */
+  #connects(from: string, to: string): boolean {
+    return !this.network.isCut(from, to) && !this.network.isCut(to, from) && this.reaches(from, to);
+  }
+
   #reaches(from: string, address: string): boolean {
     const to = this.replicas.find(({ id }) => http(id) === address);
-    return (
-      to?.process?.alive === true &&
-      !this.network.isCut(from, to.id) &&
-      !this.network.isCut(to.id, from) &&
-      this.reaches(from, to.id)
-    );
+    return to?.process?.alive === true && this.#connects(from, to.id);
   }
 
   /** One hop between replicas, as gRPC would do it: lost when either end dies or the network is cut. */
@@ -377,7 +394,7 @@ export class World {
     const peer = this.planes.find(({ id }) => address === `tcp:${id}:80`);
     const process = served?.process ?? peer?.process;
     if (process === undefined) return { kind: 'nobody' };
-    if (!this.reaches(from, process.id)) return { kind: 'unreachable' };
+    if (!this.#connects(from, process.id)) return { kind: 'unreachable' };
     if (!process.alive) return { kind: 'nobody' };
     if (served !== undefined) return { kind: 'sandbox', served };
     return peer === undefined ? { kind: 'nobody' } : { kind: 'peer', front: peer.peerFront, process };
@@ -386,7 +403,8 @@ export class World {
   startPlane(entry: SimDataPlane): void {
     if (entry.process?.alive === true) return;
     const { process, random } = this.#life(entry.id);
-    const [front, peerFront] = [new SimFront(), new SimFront()];
+    const enter = (run: () => void): void => process.enter(run);
+    const [front, peerFront] = [new SimFront(enter), new SimFront(enter)];
     const plane = new DataPlane(
       {
         ...DATA_PLANE_DEFAULTS,

@@ -14,7 +14,9 @@
  *   F4  a torn tail of the last segment is cut, anything else that fails its checksum is reported as damage, and the files
  *       of a damaged directory are kept aside, never edited;
  *   F5  a log that is shorter than its mark was cut after it was acknowledged: damage, not a torn tail;
- *   F6  what a process that was killed left in the page cache is made durable before anything is promised from it;
+ *   F6  what a process that was killed left in the page cache is made durable before anything is promised from it. An fsync does
+ *       not do that: where the one before it failed, pages count as written that are not on the disk. So the slots, and a log that
+ *       goes beyond its mark, are written anew (Rebello et al., Can Applications Recover from fsync Failures?, ATC '20);
  *   F7  the commit index is the one in the log's records, beside the entries that it vouches for. The slots are written before
  *       those: after a crash in between, theirs would vouch for the entries that were about to be replaced.
  */
@@ -106,10 +108,13 @@ export class FileLogStore implements LogStore {
     };
   }
 
-  /** F6. The slots are written anew: one of them may be torn, or older; and so is a log that was left half rewritten. */
+  /** F6. The slots are written anew also because one of them may be torn, or older, and so is a log that was left half rewritten. */
   async #settle(isStale: boolean, isTorn: boolean): Promise<void> {
     await this.#writeHardState(this.#hard);
-    if (isStale) return this.#rewriteLog();
+    if (isStale) {
+      await this.#rewriteLog();
+      return this.#writeMark();
+    }
     const path = this.#path(`log-${this.#segment}`);
     if (isTorn) await this.#files.truncate(path, this.#segmentBytes);
     this.#file = await this.#files.open(path, 'append');
@@ -136,6 +141,7 @@ export class FileLogStore implements LogStore {
     this.#snapshot = undefined;
     await this.#writeHardState(this.#hard);
     await this.#beginSegment(1);
+    await this.#writeMark();
     // Last: a directory without an identity is not a replica's yet.
     await this.setIdentity(identity);
   }

@@ -31,7 +31,10 @@ export interface StoredDirectory {
   readonly snapshot: StoredSnapshot | undefined;
   readonly entries: StoredEntry[];
   readonly end: LogEnd;
-  /** A crash left the log with what its snapshot has overtaken, or with half a beginning: it is to be written anew. */
+  /**
+   * It is to be written anew: a crash left it with what its snapshot has overtaken, with half a beginning, or with records that
+   * nobody called durable (F6).
+   */
   readonly isStale: boolean;
 }
 
@@ -156,7 +159,8 @@ function readLog(segments: readonly number[], read: (name: string) => Buffer | u
   if (begun === undefined) return 'log';
   for (const { segment, state, payloads } of [begun, ...later])
     if (state === 'damaged' || (segment !== begun.segment && payloads.length > 0)) return `log-${segment}`;
-  if (begun.segment === mark?.segment && begun.goodBytes < mark.bytes) return `log-${begun.segment} (cut)`;
+  const markedBytes = begun.segment === mark?.segment ? mark.bytes : 0;
+  if (begun.goodBytes < markedBytes) return `log-${begun.segment} (cut)`;
 
   let entries: StoredEntry[] = [];
   let commit = 0;
@@ -168,7 +172,7 @@ function readLog(segments: readonly number[], read: (name: string) => Buffer | u
   return {
     entries,
     commit,
-    isStale: later.length > 0,
+    isStale: later.length > 0 || begun.goodBytes > markedBytes,
     end: {
       segment: newest,
       bytes: begun.goodBytes,

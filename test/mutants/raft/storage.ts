@@ -228,4 +228,19 @@ export const storage: readonly Mutant[] = [
     ],
     checks: ['sim'],
   },
+  {
+    id: 'failed-sync-believed',
+    group: 'raft',
+    title:
+      'what an fsync left out that failed is found in the page cache after a restart, and the next fsync is believed',
+    source: 'Rebello et al., ATC 2020; it was here',
+    edits: [
+      {
+        file: LOG_READER,
+        find: '    isStale: later.length > 0 || begun.goodBytes > markedBytes,\n',
+        replace: '    isStale: later.length > 0,\n',
+      },
+    ],
+    checks: ['sim'],
+  },
 ];

@@ -1,6 +1,7 @@
 /**
- * The log store on a drive that loses power: histories of saves that overlap, snapshots and crashes at any moment, with a page
- * cache that survives a killed process and not a dead machine. The witness of the simulator knows what was called durable.
+ * The log store on a drive that loses power: histories of saves that overlap, snapshots, syncs that fail and crashes at any moment,
+ * with a page cache that survives a killed process and not a dead machine. The witness of the simulator knows what was called
+ * durable.
  */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -15,6 +16,7 @@ type Step =
   | Write
   | { readonly do: 'wait'; readonly ms: number }
   | { readonly do: 'rename the incarnation' }
+  | { readonly do: 'the next sync fails' }
   | { readonly do: 'crash'; readonly afterMs: number };
 
 const step: fc.Arbitrary<Step> = fc.oneof(
@@ -24,6 +26,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: install },
   { weight: 4, arbitrary: fc.record({ do: fc.constant('wait' as const), ms: fc.nat(6) }) },
   { weight: 1, arbitrary: fc.constant<Step>({ do: 'rename the incarnation' }) },
+  { weight: 2, arbitrary: fc.constant<Step>({ do: 'the next sync fails' }) },
   { weight: 4, arbitrary: fc.record({ do: fc.constant('crash' as const), afterMs: fc.nat(8) }) },
 );
 
@@ -41,6 +44,7 @@ class Machine {
   #term = 1;
   #vote = '';
   reopened = 0;
+  refused = 0;
 
   constructor(seed: number) {
     this.#random = prng(seed);
@@ -53,15 +57,22 @@ class Machine {
     return new WitnessedLogStore(this.disk, this.#process, random, (text) => this.violations.push(text));
   }
 
-  /** Undefined: it had not ended when the process died. */
+  /** Nobody waits for it. A disk that refuses is heard of, and the process goes on until it is killed. */
+  #begin(work: Promise<unknown>): void {
+    void work.catch(() => this.refused++);
+  }
+
+  /** Undefined: it failed, or had not ended when the process died. */
   async #finish<T>(work: Promise<T>): Promise<T | undefined> {
     let result: T | undefined;
     let ended = false;
-    void work.then((value) => {
-      result = value;
-      ended = true;
-      return undefined;
-    });
+    this.#begin(
+      work
+        .then((value) => (result = value))
+        .finally(() => {
+          ended = true;
+        }),
+    );
     await this.#scheduler.runUntil(this.#scheduler.nowMs + 500, () => ended);
     return result;
   }
@@ -83,11 +94,11 @@ class Machine {
         const from = Math.max(this.#base + 1, this.#last + 1 - s.back);
         const entries = Array.from({ length: s.count }, (_, i) => entry(from + i, this.#term));
         this.#last = from + s.count - 1;
-        return void this.#store.save(batch({ hard: state(), entries }));
+        return this.#begin(this.#store.save(batch({ hard: state(), entries })));
       }
       case 'vote':
         this.#bump(s.who);
-        return void this.#store.save(batch({ hard: state() }));
+        return this.#begin(this.#store.save(batch({ hard: state() })));
       case 'compact': {
         const durable = this.disk.log.entries.at(-1 - s.keep);
         // What is snapshotted is committed: nothing on its way replaces it.
@@ -97,16 +108,21 @@ class Machine {
         );
         if (durable === undefined || isReplaced) return;
         this.#base = Math.max(this.#base, durable.index);
-        return void this.#store.compact(snapshot(durable.index, durable.term), durable.index + 1);
+        return this.#begin(this.#store.compact(snapshot(durable.index, durable.term), durable.index + 1));
       }
       case 'install': {
         this.#bump('');
         this.#base = this.#last + s.ahead;
         this.#last = this.#base;
-        return void this.#store.save(batch({ hard: state(), snapshot: snapshot(this.#base, this.#term) }));
+        return this.#begin(
+          this.#store.save(batch({ hard: state(), snapshot: snapshot(this.#base, this.#term) })),
+        );
       }
       case 'rename the incarnation':
-        return void this.#store.setIdentity({ ...IDENTITY, incarnationMs: 18 });
+        return this.#begin(this.#store.setIdentity({ ...IDENTITY, incarnationMs: 18 }));
+      case 'the next sync fails':
+        this.disk.drive.failsNextSync = true;
+        return;
       case 'wait':
         return void (await this.run(s.ms));
       case 'crash':
@@ -123,7 +139,13 @@ class Machine {
   async crash(): Promise<void> {
     this.#process.kill();
     this.#store = this.#open();
-    const opened = await this.#finish(this.#store.open());
+    let opened = await this.#finish(this.#store.open());
+    if (opened === undefined) {
+      // Its disk refused: the next life finds it willing.
+      this.#process.kill();
+      this.#store = this.#open();
+      opened = await this.#finish(this.#store.open());
+    }
     if (opened?.kind !== 'ready') return void this.violations.push(`it is ${opened?.kind ?? 'not opened'}`);
     this.reopened++;
     this.#term = opened.hardState.term;
@@ -136,6 +158,7 @@ class Machine {
 describe('a log store on a machine that loses power', () => {
   it('has what it called durable, whenever that was', async () => {
     let reopened = 0;
+    let refused = 0;
     await fc.assert(
       fc.asyncProperty(
         fc.nat(),
@@ -147,10 +170,12 @@ describe('a log store on a machine that loses power', () => {
           await machine.crash();
           expect(machine.violations).toEqual([]);
           reopened += machine.reopened;
+          refused += machine.refused;
         },
       ),
       { seed: 17, numRuns: 400 },
     );
     expect(reopened).toBeGreaterThan(1_000);
+    expect(refused).toBeGreaterThan(100);
   });
 });
