@@ -4,7 +4,14 @@
  */
 import { ProcessLog, textOf, type LogLine } from '../../chaos/histories/process-log.ts';
 import { FenceWitness } from '../../chaos/verifiers/fence.ts';
-import type { FailoverCluster } from './cluster.ts';
+
+/** Whose logs are read; of workers, those that note what they obey. */
+export interface Recorded {
+  readonly replicas: readonly string[];
+  readonly dataPlanes: readonly { readonly id: string }[];
+  readonly workers: readonly string[];
+  logOf(id: string): string;
+}
 
 export interface Story {
   readonly replica: string;
@@ -39,7 +46,7 @@ export class Records {
   readonly #hearings = new Map<string, Hearing>();
   readonly #roles = new Map<string, { readonly role: string; readonly term: number }>();
 
-  constructor(cluster: FailoverCluster) {
+  constructor(cluster: Recorded) {
     const ids = [...cluster.replicas, ...cluster.dataPlanes.map(({ id }) => id), ...cluster.workers];
     this.#logs = ids.map((id) => [id, new ProcessLog(cluster.logOf(id))]);
   }

@@ -55,6 +55,10 @@ export class ReplicaSet {
     return join(this.directory, id, 'config.json');
   }
 
+  logOf(id: string): string {
+    return join(this.directory, id, 'log');
+  }
+
   /** Of those that answer. */
   async statuses(isAsked: (id: string) => boolean = () => true): Promise<readonly ReplicaStatus[]> {
     const asked = this.view.replicas.filter(({ id }) => isAsked(id));

@@ -1,15 +1,17 @@
 /**
  * The leader is killed. Cold calls go on all the time, each to a function that has no sandbox; the survivors are asked over and over
- * who leads and what it holds. All moments are of this process's one monotonic clock, so each is late by one poll at most.
+ * who leads and what it holds. All moments are of the machine's one monotonic clock; those of this process are late by one poll at most.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { call } from '../../cluster/demo/load.ts';
 import { getJson } from '../../cluster/local/readiness.ts';
+import { systemClock } from '../../src/adapters/system/clock.ts';
 import { BatonError } from '../../src/lib/errors.ts';
 import type { Bench } from '../lib/program.ts';
 import { CpuMeter } from '../lib/machine.ts';
-import { coldFunction, COLD_FUNCTIONS, type Busy, type Fleet } from './fleet.ts';
+import { ColdCalls, placementStages, type PlacementStages } from './cold-calls.ts';
+import type { Busy, Fleet } from './fleet.ts';
 import { readMetrics, total } from './metrics.ts';
+import { LongestWaits } from './waits.ts';
 
 export interface FailoverFigures {
   /** Kill to a replica whose no-op is applied. */
@@ -20,6 +22,9 @@ export interface FailoverFigures {
   readonly reconstructCpuMs: Readonly<Record<Busy, number>>;
   /** From there to the first answer of a function that had no sandbox. */
   readonly firstPlacementMs: number;
+  readonly firstPlacementStages: PlacementStages;
+  /** The longest that each kept a small request waiting, from the kill until half a second after the win; `bench`: that its own loop stood still. */
+  readonly longestWaitMs: Readonly<Record<'leader' | 'dataPlane' | 'bench', number>>;
   /** From there to the close of reconciliation. */
   readonly closedMs: number;
   readonly wrongKills: number;
@@ -33,7 +38,7 @@ const POLL_MS = 10;
 /** Looking is work for the leader that is looked at: seldom while much is missing, often when it is nearly there. */
 const COUNT_LEAST_MS = 25;
 const countEveryMs = (missing: number): number => COUNT_LEAST_MS + 225 * missing;
-const COLD_EVERY_MS = 25;
+const WATCHED_MS = 500;
 const LIMIT_MS = 60_000;
 /** After the close: what a sweep would do is done by then. */
 const AFTERMATH_MS = 3_000;
@@ -46,21 +51,24 @@ interface Event {
 export async function killLeader(fleet: Fleet, bench: Bench): Promise<FailoverFigures> {
   const before = await fleet.replicas.leader();
   const withdrawnBefore = total(await fleet.dataPlaneMetrics(), 'baton_data_plane_withdrawals_total');
-  const killedMs = performance.now();
+  const killedMs = systemClock.now();
   process.kill(fleet.pidOf(before.id), 'SIGKILL');
   const cold = new ColdCalls(fleet);
   bench.atEnd(() => cold.stop());
   const survivors = fleet.replicas.view.replicas.filter(({ id }) => id !== before.id);
+  const waits = new LongestWaits([fleet.dataPlaneUrl, ...survivors.map(({ http }) => http)]);
+  bench.atEnd(() => Promise.resolve(waits.stop()));
   const winner = await Promise.any(survivors.map(({ http }) => untilMetric(http, 'baton_raft_is_leader', 1)));
-  const wonMs = performance.now();
+  const wonMs = systemClock.now();
   const cpu = new CpuMeter(fleet.pidsUnder(winner));
   bench.say(`leads again ${Math.round(wonMs - killedMs)} ms after the kill`);
+  setTimeout(() => waits.stop(), WATCHED_MS).unref();
   await untilMetric(winner, 'baton_sandboxes_ready', fleet.size.sandboxes, countEveryMs);
-  const heldMs = performance.now();
+  const heldMs = systemClock.now();
   const reconstructCpuMs = cpu.total();
   bench.say(`holds all sandboxes ${Math.round(heldMs - wonMs)} ms after it won`);
   await untilMetric(winner, 'baton_reconciled', 1, () => COUNT_LEAST_MS);
-  const closedMs = performance.now();
+  const closedMs = systemClock.now();
   await delay(AFTERMATH_MS);
   await cold.stop();
   const after = await fleet.replicas.leader();
@@ -69,11 +77,18 @@ export async function killLeader(fleet: Fleet, bench: Bench): Promise<FailoverFi
     ({ term, kind }) =>
       term > before.term && ['sandbox-gone', 'swept', 'withdrawn', 'worker-dead'].includes(kind),
   );
+  const first = cold.firstAnswerAfter(wonMs);
   return {
     newLeaderMs: Math.round(wonMs - killedMs),
     reconstructMs: Math.round(heldMs - wonMs),
     reconstructCpuMs,
-    firstPlacementMs: Math.round(cold.firstAnswerAfter(wonMs) - wonMs),
+    firstPlacementMs: Math.round(first.answeredMs - wonMs),
+    firstPlacementStages: placementStages(fleet, before.term, wonMs, first),
+    longestWaitMs: {
+      leader: waits.of(winner),
+      dataPlane: waits.of(fleet.dataPlaneUrl),
+      bench: waits.ownMs,
+    },
     closedMs: Math.round(closedMs - wonMs),
     wrongKills: lost.length,
     wrongWithdrawals:
@@ -91,54 +106,12 @@ async function untilMetric(
   least: number,
   everyMs: (missing: number) => number = () => POLL_MS,
 ): Promise<string> {
-  const deadlineMs = performance.now() + LIMIT_MS;
+  const deadlineMs = systemClock.now() + LIMIT_MS;
   for (;;) {
     const value = total(await readMetrics(http), name);
     if (value >= least) return http;
-    if (performance.now() > deadlineMs)
+    if (systemClock.now() > deadlineMs)
       throw new BatonError('timeout', `${name} stays at ${value}, below ${least}`);
     await delay(everyMs(1 - value / least));
-  }
-}
-
-/** One each 25 ms, to the next function. */
-class ColdCalls {
-  answered = 0;
-  failed = 0;
-  readonly #answersMs: number[] = [];
-  readonly #under: Promise<void>[] = [];
-  readonly #timer: NodeJS.Timeout;
-  #next = 0;
-
-  constructor(fleet: Fleet) {
-    this.#timer = setInterval(() => {
-      if (this.#next >= COLD_FUNCTIONS) return;
-      this.#under.push(this.#call(`${fleet.dataPlaneUrl}/function/${coldFunction(this.#next++)}`));
-    }, COLD_EVERY_MS);
-  }
-
-  async #call(url: string): Promise<void> {
-    const status = await call(url).then(
-      (answer) => answer.status,
-      () => 0,
-    );
-    if (status !== 200) {
-      this.failed++;
-      return;
-    }
-    this.answered++;
-    this.#answersMs.push(performance.now());
-  }
-
-  /** @throws BatonError where there was none */
-  firstAnswerAfter(momentMs: number): number {
-    const first = this.#answersMs.filter((ms) => ms >= momentMs).toSorted((a, b) => a - b)[0];
-    if (first === undefined) throw new BatonError('unavailable', 'no cold call was answered');
-    return first;
-  }
-
-  async stop(): Promise<void> {
-    clearInterval(this.#timer);
-    await Promise.all(this.#under);
   }
 }
