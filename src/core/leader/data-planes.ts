@@ -30,6 +30,8 @@ function admit(s: LeaderState, id: DataPlaneId, incarnation: Incarnation): DataP
     // O2: what its earlier life owned is replaced.
     if (node.incarnation !== NO_INCARNATION) dropOwner(s, node);
     node.incarnation = incarnation;
+    node.caller = '';
+    node.peer = '';
     node.seq = 0;
     node.endpointSeq = 0;
     node.specIndex = 0;

@@ -58,9 +58,15 @@ export function isOrphaned(s: LeaderState, { record, placed }: FunctionNode): bo
   return record.spec.containerConcurrency > 0 && placed.size > 0 && s.writer.owner(record.uid) === undefined;
 }
 
-/** Where most of its requests are; of equals, spread by uid. */
+/**
+ * Where most of its requests are; of equals, spread by uid. Not one that is known by its demand alone: nobody could hand it a request
+ * before its first report says where.
+ */
 function chooseOwner(s: LeaderState, node: FunctionNode): DataPlaneNode | undefined {
-  const live = s.liveDataPlanes().sort((a, b) => (a.id < b.id ? -1 : 1));
+  const live = s
+    .liveDataPlanes()
+    .filter(({ peer }) => peer !== '')
+    .sort((a, b) => (a.id < b.id ? -1 : 1));
   const { uid } = node.record;
   let best = live[uid % Math.max(1, live.length)];
   let most = 0;
