@@ -41,25 +41,33 @@ export class SimFront implements HttpFront {
     return Promise.resolve();
   }
 
-  /** One GET; `answer` is called once, or never if the data plane dies. */
-  send(target: string, headers: HeaderList, answer: (answer: SimAnswer) => void): void {
-    this.receive({ target, headers, remoteAddress: 'client' }, (status, responseHeaders, body) => {
-      const reason = reasonIn(responseHeaders);
-      if (body === undefined || body instanceof Uint8Array) {
-        const text = body === undefined || status !== 200 ? '' : new TextDecoder().decode(body);
-        answer({ status, reason, body: text });
-        return;
-      }
-      let text = '';
-      body.start({
-        write: (chunk) => {
-          text += new TextDecoder().decode(chunk);
-          return true;
-        },
-        end: () => answer({ status, reason, body: text }),
-        fail: () => answer({ status: 0, reason: 'broken', body: text }),
-      } satisfies ByteSink);
-    });
+  /**
+   * One GET; `answer` is called once, or never if the data plane dies.
+   *
+   * @returns false: nobody listens
+   */
+  send(target: string, headers: HeaderList, answer: (answer: SimAnswer) => void): boolean {
+    const leave = this.receive(
+      { target, headers, remoteAddress: 'client' },
+      (status, responseHeaders, body) => {
+        const reason = reasonIn(responseHeaders);
+        if (body === undefined || body instanceof Uint8Array) {
+          const text = body === undefined || status !== 200 ? '' : new TextDecoder().decode(body);
+          answer({ status, reason, body: text });
+          return;
+        }
+        let text = '';
+        body.start({
+          write: (chunk) => {
+            text += new TextDecoder().decode(chunk);
+            return true;
+          },
+          end: () => answer({ status, reason, body: text }),
+          fail: () => answer({ status: 0, reason: 'broken', body: text }),
+        } satisfies ByteSink);
+      },
+    );
+    return leave !== undefined;
   }
 
   /** @returns what the sender calls when it leaves; undefined: nobody listens */

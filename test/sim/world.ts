@@ -90,7 +90,7 @@ export class World {
   /** Until when each has been, or may have been, out of reach of others. */
   readonly #apart = new Map<string, number>();
 
-  constructor(options: SimOptions) {
+  constructor(options: SimOptions, dataPlanePrefix = 'dp') {
     this.options = options;
     this.random = prng(options.seed);
     this.network = new SimNetwork(this.scheduler, this.random.fork('network'), this.trace, options.delays);
@@ -117,7 +117,7 @@ export class World {
       runtime: undefined,
       failingStarts: 0,
     }));
-    this.planes = ids('dp', options.dataPlanes).map((id) => ({
+    this.planes = ids(dataPlanePrefix, options.dataPlanes).map((id) => ({
       id,
       tables: undefined,
       process: undefined,

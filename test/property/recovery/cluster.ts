@@ -3,12 +3,10 @@
  * and a counterexample shrinks to a few lines.
  */
 import type { Cordon } from '../../../src/core/model/command.ts';
+import type { FunctionRecord } from '../../../src/core/model/function.ts';
 import type { SandboxStatus } from '../../../src/core/model/sandbox.ts';
 import {
-  dataPlaneId,
   functionName,
-  replicaId,
-  workerId,
   type DataPlaneId,
   type ReplicaId,
   type SandboxId,
@@ -21,29 +19,20 @@ import type { Running, World } from './cast.ts';
 import { DataPlaneProcess, type TableContent } from './data-plane-process.ts';
 import type { LeaderProcess } from './leader-process.ts';
 import { Network } from './network.ts';
+import { names, type Picture } from './picture.ts';
 import { Promises } from './promises.ts';
 import { Registrar } from './registrar.ts';
 import { Registry, type SpecKnobs } from './registry.ts';
 import { ReplicaProcess } from './replica-process.ts';
 import { Request } from './request.ts';
+import { membersOf, serverOf, type ClusterSize, type Departure, type Stage } from './stage.ts';
 import { newWorkerFile, WorkerProcess, type WorkerFile } from './worker-process.ts';
 
-const REPLICAS = 3;
 const SAVE_MS = 100;
 const ADVISORY_MS = 4;
 /** A leader is there by then, when a majority is. */
 const ELECTED_MS = 10_000;
 const HANDED_OVER_MS = 1_000;
-
-export interface ClusterSize {
-  readonly workers: number;
-  readonly dataPlanes: number;
-  /** NATS servers that members are spread over. */
-  readonly servers: number;
-}
-
-/** How a leader goes. `cut off`: from the other replicas alone, for a second. `handed over`: as it does when it is stopped. */
-export type Departure = 'dead' | 'frozen' | 'cut off' | 'handed over';
 
 interface ReplicaSlot {
   readonly disk: Disk;
@@ -60,7 +49,7 @@ interface DataPlaneSlot {
   process: DataPlaneProcess | undefined;
 }
 
-export class Cluster implements World {
+export class Cluster implements World, Stage<void> {
   readonly queue: EventQueue = new EventQueue();
   readonly registry: Registry = new Registry();
   readonly registrar: Registrar;
@@ -88,9 +77,11 @@ export class Cluster implements World {
       lifeOf: (id) => this.dataPlane(id)?.incarnation.ms,
     });
     this.promises = new Promises(this, this.registrar.mutations);
-    this.replicaIds = numbered(REPLICAS, (n) => replicaId(`r${n}`));
-    this.workerIds = numbered(size.workers, (n) => workerId(`w${n}`));
-    this.dataPlaneIds = numbered(size.dataPlanes, (n) => dataPlaneId(`d${n}`));
+    ({
+      replicaIds: this.replicaIds,
+      workerIds: this.workerIds,
+      dataPlaneIds: this.dataPlaneIds,
+    } = membersOf(size));
     this.#replicas = new Map(this.replicaIds.map((id) => [id, { disk: blankDisk(), process: undefined }]));
     this.#workers = new Map(this.workerIds.map((id) => [id, { file: newWorkerFile(), process: undefined }]));
     this.#dataPlanes = new Map(this.dataPlaneIds.map((id) => [id, { file: undefined, process: undefined }]));
@@ -135,15 +126,10 @@ export class Cluster implements World {
     return leader?.isAwake === true ? leader : undefined;
   }
 
-  /** Leaders that acted, after the first. */
   get failovers(): number {
     return Math.max(0, this.#leaders.size - 1);
   }
 
-  /**
-   * Another leader than the present one acts when this returns, unless the bus is away for longer than that takes. The other
-   * replicas are made fit to elect it; `leaderlessMs` is how long they hear nothing of one another.
-   */
   failOver(how: Departure, leaderlessMs: number): void {
     const before = this.leader?.fence.term ?? 0;
     const old = this.#replicaOf(this.leader);
@@ -198,7 +184,6 @@ export class Cluster implements World {
       });
   }
 
-  /** SIGCONT for every leader of old: each takes itself for the leader for a moment, and says all that it has to say. */
   wakeZombies(): void {
     for (const leader of this.#leaders.values()) leader.wake();
   }
@@ -258,6 +243,19 @@ export class Cluster implements World {
     if (slot !== undefined) slot.process = undefined;
   }
 
+  crashSandbox(which: number): void {
+    const all = this.liveWorkers().flatMap((worker) =>
+      [...worker.running.keys()].map((id) => ({ worker, id })),
+    );
+    const struck = all[which % all.length];
+    struck?.worker.crash(struck.id);
+  }
+
+  failStarts(id: WorkerId, times: number): void {
+    const worker = this.worker(id);
+    if (worker !== undefined) worker.failingStarts = times;
+  }
+
   startDataPlane(id: DataPlaneId): void {
     const slot = this.#dataPlanes.get(id);
     if (slot === undefined || slot.process !== undefined) return;
@@ -275,7 +273,7 @@ export class Cluster implements World {
     return this.#random.fork(`${id}/${++this.#lives}`);
   }
 
-  readonly server = (id: string): string => `n${(Number(id.slice(1)) - 1) % this.#size.servers}`;
+  readonly server = (id: string): string => serverOf(this.#size, id);
 
   /** Written behind, as the role does: what was changed in the last moment is lost with the process. */
   #saveTables(): void {
@@ -298,7 +296,6 @@ export class Cluster implements World {
     this.registrar.delete(functionName(name), insists);
   }
 
-  /** The connection of the leader that everything but Raft goes over. */
   leaderLosesBus(ms: number): void {
     const replica = this.#replicaOf(this.leader);
     replica?.setBulk(false);
@@ -307,7 +304,6 @@ export class Cluster implements World {
     });
   }
 
-  /** NATS is gone, and back: for everyone at once. */
   blackOut(ms: number): void {
     this.network.busAway();
     for (const { process } of this.#replicas.values()) process?.setBulk(false);
@@ -321,13 +317,11 @@ export class Cluster implements World {
     for (const worker of this.liveWorkers()) worker.reconnect();
   }
 
-  /** The first worker is left, so that there is always somewhere to go. */
   cordon(worker: WorkerId, cordon: Cordon): void {
     if (worker !== this.workerIds[0])
       this.leader?.act((brain, nowMs) => void brain.cordon(worker, cordon, nowMs));
   }
 
-  /** Undefined: the data plane is down. */
   call(name: string, dataPlane: DataPlaneId): Request | undefined {
     const request = new Request(name, this.nowMs);
     if (this.dataPlane(dataPlane)?.call(request) !== true) return undefined;
@@ -336,6 +330,39 @@ export class Cluster implements World {
   }
 
   // ---- the truth ----------------------------------------------------------------------------------------------------
+
+  get startedCount(): number {
+    return this.promises.started.size;
+  }
+
+  functions(): readonly FunctionRecord[] {
+    return this.registry.list();
+  }
+
+  picture(): Picture {
+    const { leader } = this;
+    const { mutations } = this.registrar;
+    const workers = this.liveWorkers();
+    return {
+      leader: leader && { isReconciled: leader.brain.isReconciled, sandboxes: leader.brain.sandboxes() },
+      openRequests: this.requests.filter(({ outcome }) => outcome === undefined).length,
+      openOperations: mutations.open,
+      functions: this.functions(),
+      possible: (name) => mutations.possible(name),
+      truth: workers.flatMap(({ core }) => [...core.sandboxes.values()]),
+      drained: workers
+        .filter(({ core }) => core.isDraining)
+        .map(({ id, core }) => ({ id, sandboxes: [...core.sandboxes.keys()] })),
+      registered: names(this.functions().map(describe)),
+      dataPlanes: this.liveDataPlanes().map(({ id, table, specs }) => ({
+        id,
+        endpoints: table.endpoints().map(({ sandbox }) => sandbox),
+        unconfirmed: table.unconfirmed,
+        registered: names(specs.save().functions.map(describe)),
+      })),
+      otherwise: undefined,
+    };
+  }
 
   workerOf(sandbox: SandboxId): WorkerProcess | undefined {
     return this.liveWorkers().find(({ core }) => core.sandboxes.has(sandbox));
@@ -352,6 +379,6 @@ export class Cluster implements World {
   }
 }
 
-function numbered<T>(count: number, make: (n: number) => T): T[] {
-  return Array.from({ length: count }, (_, i) => make(i + 1));
+function describe({ spec, generation }: Pick<FunctionRecord, 'spec' | 'generation'>): string {
+  return `${spec.name}/${generation}`;
 }

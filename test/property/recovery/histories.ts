@@ -1,7 +1,7 @@
 /** Random histories of the model cluster: every command of the issue, in the proportions that make trouble. */
 import fc from 'fast-check';
-import type { ClusterSize } from './cluster.ts';
 import { STREAMS, type Concern, type Direction, type Weather } from './network.ts';
+import type { ClusterSize } from './stage.ts';
 import type { Step } from './steps.ts';
 
 export interface History {

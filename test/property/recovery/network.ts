@@ -3,8 +3,10 @@
  * connection to the bus that can be cut silently, and weather of its own, for all that it sends and receives or for one kind of
  * message; and the bus as a whole can be away.
  */
+import { unreachable } from '../../../src/lib/assert.ts';
 import type { Prng } from '../../../src/lib/prng.ts';
 import type { EventQueue } from '../../sim/event-queue.ts';
+import type { Fate } from '../../sim/sim-bus.ts';
 
 /** `lossy` loses a third; `slow` delays, in order; `unordered` delays each as it likes; `repeating` delivers again, later. */
 export type Weather = 'clear' | 'lossy' | 'slow' | 'unordered' | 'repeating';
@@ -30,6 +32,9 @@ export type Struck = Record<string, number>;
 
 const LATENCY_MS = 1;
 const LATE_MS = 400;
+
+const LOST: Fate = { isLost: true, lateMs: 0, keepsOrder: true, againMs: undefined };
+const CLEAR: Fate = { ...LOST, isLost: false };
 
 interface Member {
   readonly weather: Map<Concern, Exclude<Weather, 'clear'>>;
@@ -151,26 +156,45 @@ export class Network {
     this.struck[what] = (this.struck[what] ?? 0) + 1;
   }
 
-  /** Over the bus: at most once, except in repeating weather. */
-  pass(from: string, to: string, stream: Stream, deliver: () => void): void {
-    if (this.#isBlocked(from, to, stream)) return this.#strike('withheld', stream);
+  /** What becomes of one message over the bus: it arrives at most once, except in repeating weather. */
+  fate(from: string, to: string, stream: Stream): Fate {
+    if (this.#isBlocked(from, to, stream)) return this.#lose('withheld', stream);
     const weather = this.#weatherOf(from, to, stream);
-    const random = this.#random;
-    if (weather === 'lossy' && random.below(3) === 0) return this.#strike('lost', stream);
-    const isLate = weather === 'slow' || weather === 'unordered';
+    switch (weather) {
+      case 'clear':
+        return CLEAR;
+      case 'lossy':
+        return this.#random.below(3) === 0 ? this.#lose('lost', stream) : CLEAR;
+      case 'slow':
+      case 'unordered':
+        this.#strike('delayed', stream);
+        return { ...CLEAR, lateMs: this.#random.below(LATE_MS), keepsOrder: weather === 'slow' };
+      case 'repeating':
+        this.#strike('repeated', stream);
+        return { ...CLEAR, againMs: this.#random.below(LATE_MS) };
+      default:
+        return unreachable(weather, 'weather');
+    }
+  }
+
+  #lose(how: string, stream: Stream): Fate {
+    this.#strike(how, stream);
+    return LOST;
+  }
+
+  pass(from: string, to: string, stream: Stream, deliver: () => void): void {
+    const { isLost, lateMs, keepsOrder, againMs } = this.fate(from, to, stream);
+    if (isLost) return;
     const { nowMs } = this.#queue;
-    let dueMs = nowMs + LATENCY_MS + (isLate ? random.below(LATE_MS) : 0);
-    if (isLate) this.#strike('delayed', stream);
+    let dueMs = nowMs + LATENCY_MS + lateMs;
     const pair = `${from}>${to}`;
-    if (weather !== 'unordered') {
+    if (keepsOrder) {
       dueMs = Math.max(dueMs, this.#lastMs.get(pair) ?? 0);
       this.#lastMs.set(pair, dueMs);
     }
     if (dueMs < (this.#latestMs.get(pair) ?? 0)) this.#strike('reordered', stream);
     else this.#latestMs.set(pair, dueMs);
     this.#queue.after(dueMs - nowMs, deliver);
-    if (weather !== 'repeating') return;
-    this.#strike('repeated', stream);
-    this.#queue.after(LATENCY_MS + random.below(LATE_MS), deliver);
+    if (againMs !== undefined) this.#queue.after(LATENCY_MS + againMs, deliver);
   }
 }

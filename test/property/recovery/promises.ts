@@ -8,13 +8,13 @@ import { isSameOwner, type Endpoint, type SandboxOwner } from '../../../src/core
 import type { ReplicaId, SandboxId, WorkerId } from '../../../src/lib/ids.ts';
 import type { DataPlaneMember, LeaderMember, Running, WorkerMember, Witness, World } from './cast.ts';
 import { SUSPICION_MS } from './timing.ts';
-import type { Mutation } from './registrar.ts';
+import type { Mutations } from './mutations.ts';
 import { versionOf } from './registry.ts';
 import type { Request } from './request.ts';
 
 export class Promises implements Witness {
   readonly #world: World;
-  readonly #mutations: readonly Mutation[];
+  readonly #mutations: Mutations;
   /** The highest fence that each worker has seen, in whatever life, and each life of a data plane. */
   readonly #seen = new Map<WorkerId, Fence>();
   readonly #shown = new WeakMap<DataPlaneMember, Fence>();
@@ -26,7 +26,7 @@ export class Promises implements Witness {
   /** Commands that were looked at when they were sent for the first time. */
   readonly #judged = new Set<string>();
 
-  constructor(world: World, mutations: readonly Mutation[]) {
+  constructor(world: World, mutations: Mutations) {
     this.#world = world;
     this.#mutations = mutations;
   }
@@ -71,28 +71,9 @@ export class Promises implements Witness {
       this.broken(`R5: ${replica} applies another entry ${index} than was committed`);
   }
 
-  /** The last mutation of a name that had been acknowledged by then. */
-  #acknowledgedBy(name: string, ms: number): Mutation | undefined {
-    let last: Mutation | undefined;
-    for (const mutation of this.#mutations)
-      if (
-        mutation.name === name &&
-        mutation.acknowledgedMs <= ms &&
-        mutation.specIndex > (last?.specIndex ?? 0)
-      )
-        last = mutation;
-    return last;
-  }
-
   onUnknown(dataPlane: DataPlaneMember, { name, beganMs }: Request): void {
-    const last = this.#acknowledgedBy(name, beganMs);
-    if (last === undefined || last.version === '') return;
-    // One that was still under way when the request came, or began after it, may have taken it away.
-    const isDeleted = this.#mutations.some(
-      (one) =>
-        one.name === name && one.version === '' && one.outcome !== 'refused' && one.acknowledgedMs > beganMs,
-    );
-    if (!isDeleted) this.broken(`R5: ${dataPlane.id} does not know ${name}, which was acknowledged before`);
+    if (!this.#mutations.mayBeUnknown(name, beganMs))
+      this.broken(`R5: ${dataPlane.id} does not know ${name}, which was acknowledged before`);
   }
 
   // ---- R2 -----------------------------------------------------------------------------------------------------------
@@ -228,7 +209,7 @@ export class Promises implements Witness {
         `R7: a request for version ${versionOf(held)} of ${spec.name} reaches version ${versionOf(spec)}`,
       );
     if (spec.containerConcurrency > 0) this.#onOwnerServes(dataPlane, endpoint);
-    const last = this.#acknowledgedBy(request.name, request.beganMs);
+    const last = this.#mutations.acknowledgedBy(request.name, request.beganMs);
     if (last === undefined || last.holders.get(dataPlane.id) !== dataPlane.incarnation.ms) return;
     if (last.version === '' ? endpoint.specIndex <= last.specIndex : endpoint.specIndex < last.specIndex)
       this.broken(

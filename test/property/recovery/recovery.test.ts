@@ -1,7 +1,7 @@
 /**
  * Lazy reconstruction and withdrawal, as promised in DESIGN ("What property-based tests must show"): random histories of
  * registrations, calls, crashes, partitions, delays and failovers over the production cores. R2–R5 and R7 are checked at
- * every step (promises.ts), R1, R2, R5 and R6 after faults have stopped (rest.ts).
+ * every step (promises.ts), R1, R2, R5 and R6 after faults have stopped (rest.ts). The roles play them in roles.test.ts.
  */
 import { describe, expect, test } from 'vitest';
 import { Cluster } from './cluster.ts';
@@ -16,6 +16,7 @@ import {
 } from './histories.ts';
 import { whatIsWrong } from './rest.ts';
 import { assertHistories, runToRest } from './run.ts';
+import { finish } from './stage.ts';
 import { take } from './steps.ts';
 
 describe('a leader that knows nothing', () => {
@@ -31,7 +32,7 @@ describe('a leader that knows nothing', () => {
         const fleet = sandboxes(cluster);
         expect(fleet).toHaveLength(2 * FUNCTIONS.length);
         for (const step of history.steps) take(cluster, step);
-        expect(whatIsWrong(cluster)).toBeUndefined();
+        expect(finish(whatIsWrong(cluster))).toBeUndefined();
         expect(sandboxes(cluster)).toEqual(fleet);
         expect(cluster.requests.filter(({ outcome }) => outcome !== 'ok')).toEqual([]);
         expect(cluster.promises.started.size).toBe(fleet.length);
@@ -47,7 +48,7 @@ describe('a leader that knows nothing', () => {
       (history) => {
         const cluster = serving(history);
         for (const step of history.steps) take(cluster, step);
-        expect(whatIsWrong(cluster)).toBeUndefined();
+        expect(finish(whatIsWrong(cluster))).toBeUndefined();
         expect(cluster.requests.filter(({ outcome }) => outcome !== 'ok')).toEqual([]);
         moved += cluster.promises.started.size - sandboxes(cluster).length;
       },

@@ -8,6 +8,7 @@ import type { MetadataCommand, MetadataOutcome } from '../../../src/core/model/m
 import type { FunctionRecord, FunctionSpec } from '../../../src/core/model/function.ts';
 import type { DataPlaneId, FunctionName, SandboxId } from '../../../src/lib/ids.ts';
 import type { EventQueue } from '../../sim/event-queue.ts';
+import { Mutations, type Mutation } from './mutations.ts';
 import { versionOf } from './registry.ts';
 
 const AGAIN_MS = 100;
@@ -15,20 +16,6 @@ const AGAIN_MS = 100;
 const UNANSWERED_MS = 5_000;
 
 type Command = Exclude<MetadataCommand, { kind: 'no-op' }>;
-
-export interface Mutation {
-  readonly name: string;
-  /** Of the specification; empty for a deletion. */
-  readonly version: string;
-  readonly beganMs: number;
-  /** `refused`: it has not taken effect and never will. `unknown`: one or the other. */
-  outcome: 'pending' | 'acknowledged' | 'refused' | 'unknown';
-  acknowledgedMs: number;
-  /** When it is acknowledged: where in the log it is. */
-  specIndex: number;
-  /** The lives of data planes that hold it from then on. */
-  holders: ReadonlyMap<DataPlaneId, number>;
-}
 
 interface Attempt {
   readonly mutation: Mutation;
@@ -47,7 +34,7 @@ export interface RegistrarOptions {
 }
 
 export class Registrar {
-  readonly mutations: Mutation[] = [];
+  readonly mutations: Mutations = new Mutations();
   readonly #options: RegistrarOptions;
   #ids = 0;
 
@@ -67,26 +54,12 @@ export class Registrar {
     this.#begin({ mutation: this.#note(name, ''), command, spec: undefined, trial: false, insists });
   }
 
-  get open(): number {
-    return this.mutations.filter(({ outcome }) => outcome === 'pending').length;
-  }
-
   #requestId(): Command['requestId'] {
     return { base: this.#options.leader()?.appliedIndex ?? 0, nonce: `c${++this.#ids}` };
   }
 
   #note(name: string, version: string): Mutation {
-    const mutation: Mutation = {
-      name,
-      version,
-      beganMs: this.#options.queue.nowMs,
-      outcome: 'pending',
-      acknowledgedMs: Number.POSITIVE_INFINITY,
-      specIndex: 0,
-      holders: new Map(),
-    };
-    this.mutations.push(mutation);
-    return mutation;
+    return this.mutations.begin(name, version, this.#options.queue.nowMs);
   }
 
   #begin(attempt: Attempt): void {
@@ -180,17 +153,5 @@ export class Registrar {
       isOver = true;
       return isFirst;
     };
-  }
-
-  /** R5. @returns what may be registered under this name now: versions, or the empty one for nothing */
-  possible(name: string): ReadonlySet<string> {
-    const all = this.mutations.filter((mutation) => mutation.name === name);
-    const acknowledged = all.filter(({ outcome }) => outcome === 'acknowledged');
-    const last = acknowledged.reduce<Mutation | undefined>(
-      (best, one) => (one.specIndex > (best?.specIndex ?? 0) ? one : best),
-      undefined,
-    );
-    const unknown = all.filter(({ outcome }) => outcome === 'unknown' || outcome === 'pending');
-    return new Set([last?.version ?? '', ...unknown.map(({ version }) => version)]);
   }
 }

@@ -1,9 +1,9 @@
 /** Histories that broke a promise once, as they were shrunk. */
 import { expect, test } from 'vitest';
-import type { ClusterSize } from './cluster.ts';
 import type { History } from './histories.ts';
 import { runToRest } from './run.ts';
 import type { Direction } from './network.ts';
+import type { ClusterSize } from './stage.ts';
 import type { Step } from './steps.ts';
 
 interface Regression extends History {

@@ -1,8 +1,9 @@
 /** A caller's request: it ends once, in one way (LEDGER). */
 import type { RejectReason } from '../../../src/core/dispatch/effects.ts';
+import type { ErrorReason } from '../../../src/data-plane/answers.ts';
 
 export type Outcome =
-  'ok' | 'sandbox died' | 'data plane died' | 'function timeout' | 'no leader' | RejectReason;
+  'ok' | 'sandbox died' | 'data plane died' | 'function timeout' | 'no leader' | RejectReason | ErrorReason;
 
 export class Request {
   readonly name: string;

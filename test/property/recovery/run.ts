@@ -1,35 +1,57 @@
 /** One history, from its first step to its rest; and a counterexample as people read it. */
 import fc from 'fast-check';
-import { Cluster, type ClusterSize } from './cluster.ts';
+import { Cluster } from './cluster.ts';
 import type { History } from './histories.ts';
 import { whatIsWrong } from './rest.ts';
 import { shorten } from './shorten.ts';
+import { finish, membersOf, REPLICAS, type ClusterSize, type Stage } from './stage.ts';
 import { take, tell } from './steps.ts';
 
-/** @throws Error with the promise that is broken */
-export function run({ random, of, steps }: History): Cluster {
-  const cluster = new Cluster(random, of);
-  for (const step of steps) take(cluster, step);
-  return cluster;
+const SHORTENING_BUDGET = 2_000;
+const RECOVERY_MS = 5_000;
+const ATTEMPTS = 3;
+
+/** The steps, one after the other. Throws where a promise is broken. */
+export function* play<T>(stage: Stage<T>, { steps }: History): Generator<T, void, void> {
+  for (const step of steps) {
+    const taken = take(stage, step);
+    if (taken !== undefined) yield taken;
+  }
 }
 
-/** The same, and afterwards. @throws Error with the promise that is broken */
-export function runToRest(history: History): Cluster {
-  const cluster = run(history);
-  const wrong = whatIsWrong(cluster);
+/** Its faults may have left nobody who could lead: a run without a failover shows nothing, so it ends them a little earlier. */
+export function* demandFailover<T>(stage: Stage<T>): Generator<T, void, void> {
+  if (stage.failovers > 0) return;
+  stage.endFaults();
+  for (let i = 0; i < ATTEMPTS && stage.failovers === 0; i++) {
+    yield stage.run(RECOVERY_MS);
+    yield stage.failOver('dead', 0);
+  }
+}
+
+/** Throws with what is wrong once faults have stopped. */
+export function* rest<T>(stage: Stage<T>): Generator<T, void, void> {
+  const wrong = yield* whatIsWrong(stage);
   if (wrong !== undefined) throw new Error(wrong);
+}
+
+/** By the cores, to its rest. @throws Error with the promise that is broken */
+export function runToRest(history: History): Cluster {
+  const cluster = new Cluster(history.random, history.of);
+  finish(play(cluster, history));
+  finish(rest(cluster));
   return cluster;
 }
 
 const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;
 const tellSize = ({ workers, dataPlanes, servers }: ClusterSize): string =>
-  `3 replicas, ${count(workers, 'worker')}, ${count(dataPlanes, 'data plane')}, ${count(servers, 'server')}`;
+  `${REPLICAS} replicas, ${count(workers, 'worker')}, ${count(dataPlanes, 'data plane')}, ${count(servers, 'server')}`;
 
 export function script({ random, of, steps }: History): string {
-  const cluster = new Cluster(random, of);
+  const members = membersOf(of);
   return [
     `a cluster of ${tellSize(of)} (random ${random}):`,
-    ...steps.map((step, at) => `  ${String(at + 1).padStart(2)}. ${tell(step, cluster)}`),
+    ...steps.map((step, at) => `  ${String(at + 1).padStart(2)}. ${tell(step, members)}`),
     '  then all faults end',
   ].join('\n');
 }
@@ -51,7 +73,7 @@ export function assertHistories(
   if (details.failed) throw new Error(counterexampleOf(details, check).text);
 }
 
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /** @param check throws for a history that breaks a promise */
 export function counterexampleOf(
@@ -60,7 +82,7 @@ export function counterexampleOf(
 ): Counterexample {
   let why = messageOf(errorInstance);
   if (counterexample === null) return { text: `seed ${seed}: ${why}`, history: undefined };
-  const history = shorten(counterexample[0], (candidate) => {
+  const history = shorten(counterexample[0], SHORTENING_BUDGET, (candidate) => {
     try {
       check(candidate);
       return false;

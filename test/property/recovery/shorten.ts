@@ -6,25 +6,45 @@
 import type { History } from './histories.ts';
 import type { Step } from './steps.ts';
 
-/** Histories that are tried at most. */
-const BUDGET = 2_000;
-
-export function shorten(history: History, fails: (candidate: History) => boolean): History {
+/**
+ * Yields histories, and is told of each whether it fails.
+ *
+ * @param budget histories that are tried at most
+ */
+function* shortened(history: History, budget: number): Generator<History, History, boolean> {
   let { steps } = history;
-  let left = BUDGET;
-  const accept = (candidate: readonly Step[]): boolean => {
-    if (left-- <= 0 || !fails({ ...history, steps: candidate })) return false;
+  let left = budget;
+  function* accept(candidate: readonly Step[]): Generator<History, boolean, boolean> {
+    if (left-- <= 0 || !(yield { ...history, steps: candidate })) return false;
     steps = candidate;
     return true;
-  };
+  }
   for (let size = Math.ceil(steps.length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {
     let at = 0;
-    while (at < steps.length) if (!accept(steps.toSpliced(at, size))) at += size;
+    while (at < steps.length) if (!(yield* accept(steps.toSpliced(at, size)))) at += size;
   }
   for (let at = 0; at < steps.length; at++) {
-    for (const smaller of smallerThan(steps[at] as Step)) if (accept(steps.with(at, smaller))) break;
+    for (const smaller of smallerThan(steps[at] as Step)) if (yield* accept(steps.with(at, smaller))) break;
   }
   return { ...history, steps };
+}
+
+export function shorten(history: History, budget: number, fails: (candidate: History) => boolean): History {
+  const candidates = shortened(history, budget);
+  let { done, value } = candidates.next();
+  while (done !== true) ({ done, value } = candidates.next(fails(value)));
+  return value;
+}
+
+export async function shortenLater(
+  history: History,
+  budget: number,
+  fails: (candidate: History) => Promise<boolean>,
+): Promise<History> {
+  const candidates = shortened(history, budget);
+  let { done, value } = candidates.next();
+  while (done !== true) ({ done, value } = candidates.next(await fails(value)));
+  return value;
 }
 
 /** The boldest first. */

@@ -1,9 +1,9 @@
-/** What may happen to the model cluster. Each step tells itself, so that a counterexample reads as a script. */
+/** What may happen to a cluster. Each step tells itself, so that a counterexample reads as a script. */
 import { unreachable } from '../../../src/lib/assert.ts';
 import type { DataPlaneId, ReplicaId, WorkerId } from '../../../src/lib/ids.ts';
-import type { Cluster, Departure } from './cluster.ts';
 import { FUNCTIONS } from './functions.ts';
 import type { Concern, Direction, Weather } from './network.ts';
+import type { Departure, Members, Stage } from './stage.ts';
 
 export type Step =
   | { readonly do: 'wait'; readonly ms: number }
@@ -64,14 +64,14 @@ function pick<T>(list: readonly T[], n: number): T {
   return list[n % list.length] as T;
 }
 
-const workerOf = ({ workerIds }: Cluster, n: number): WorkerId => pick(workerIds, n);
-const dataPlaneOf = ({ dataPlaneIds }: Cluster, n: number): DataPlaneId => pick(dataPlaneIds, n);
-const replicaOf = ({ replicaIds }: Cluster, n: number): ReplicaId => pick(replicaIds, n);
-const memberOf = ({ workerIds, dataPlaneIds, replicaIds }: Cluster, n: number): string =>
+const workerOf = ({ workerIds }: Members, n: number): WorkerId => pick(workerIds, n);
+const dataPlaneOf = ({ dataPlaneIds }: Members, n: number): DataPlaneId => pick(dataPlaneIds, n);
+const replicaOf = ({ replicaIds }: Members, n: number): ReplicaId => pick(replicaIds, n);
+const memberOf = ({ workerIds, dataPlaneIds, replicaIds }: Members, n: number): string =>
   pick<string>([...workerIds, ...dataPlaneIds, ...replicaIds], n);
 
-/** One line of the script; with a cluster, its members have their names. */
-export function tell(step: Step, cluster: Cluster): string {
+/** One line of the script; with the members' names. */
+export function tell(step: Step, members: Members): string {
   switch (step.do) {
     case 'wait':
       return `wait ${step.ms} ms`;
@@ -85,7 +85,7 @@ export function tell(step: Step, cluster: Cluster): string {
     case 'unregister':
       return `unregister ${nameOf(step.fn)}${step.insists ? ', until it is answered' : ''}`;
     case 'call':
-      return `call ${nameOf(step.fn)} ${step.times} times through ${dataPlaneOf(cluster, step.through)}`;
+      return `call ${nameOf(step.fn)} ${step.times} times through ${dataPlaneOf(members, step.through)}`;
     case 'burst':
       return `call ${nameOf(step.fn)} ${step.times} times through all data planes`;
     case 'scale down':
@@ -101,114 +101,119 @@ export function tell(step: Step, cluster: Cluster): string {
       return step.do;
     case 'kill replica':
     case 'start replica':
-      return `${step.do} ${replicaOf(cluster, step.who)}`;
+      return `${step.do} ${replicaOf(members, step.who)}`;
     case 'cordon':
     case 'uncordon':
     case 'drain':
     case 'kill worker':
     case 'start worker':
     case 'restart worker':
-      return `${step.do} ${workerOf(cluster, step.who)}`;
+      return `${step.do} ${workerOf(members, step.who)}`;
     case 'kill data plane':
     case 'start data plane':
     case 'restart data plane':
-      return `${step.do} ${dataPlaneOf(cluster, step.who)}`;
+      return `${step.do} ${dataPlaneOf(members, step.who)}`;
     case 'cut':
-      return `cut ${memberOf(cluster, step.who)} from the bus, ${step.directions.join(' and ')}`;
+      return `cut ${memberOf(members, step.who)} from the bus, ${step.directions.join(' and ')}`;
     case 'heal':
-      return `heal ${memberOf(cluster, step.who)}`;
+      return `heal ${memberOf(members, step.who)}`;
     case 'part':
-      return `part ${memberOf(cluster, step.from)} ${step.bothWays ? 'and' : '→'} ${memberOf(cluster, step.to)}`;
+      return `part ${memberOf(members, step.from)} ${step.bothWays ? 'and' : '→'} ${memberOf(members, step.to)}`;
     case 'join':
-      return `join ${memberOf(cluster, step.from)} and ${memberOf(cluster, step.to)}`;
+      return `join ${memberOf(members, step.from)} and ${memberOf(members, step.to)}`;
     case 'weather':
-      return `${step.weather} ${step.concern} for ${memberOf(cluster, step.who)}`;
+      return `${step.weather} ${step.concern} for ${memberOf(members, step.who)}`;
     case 'a sandbox crashes':
       return `sandbox #${step.which} crashes`;
     case 'starts fail':
-      return `the next ${step.times} starts on ${workerOf(cluster, step.who)} fail`;
+      return `the next ${step.times} starts on ${workerOf(members, step.who)} fail`;
     default:
       return unreachable(step, 'step');
   }
 }
 
-export function take(cluster: Cluster, step: Step): void {
-  const { network } = cluster;
+/** Undefined: the step takes no virtual time by itself. */
+export function take<T>(stage: Stage<T>, step: Step): T | undefined {
   switch (step.do) {
     case 'wait':
     case 'scale down':
-      return cluster.run(step.ms);
+      return stage.run(step.ms);
+    case 'fail over':
+      return stage.failOver(step.old, step.leaderlessMs);
+    default:
+      strike(stage, step);
+      return undefined;
+  }
+}
+
+type Strike = Exclude<
+  Step,
+  { readonly do: 'wait' } | { readonly do: 'scale down' } | { readonly do: 'fail over' }
+>;
+
+function strike<T>(stage: Stage<T>, step: Strike): void {
+  const { network } = stage;
+  switch (step.do) {
     case 'register': {
       const { min, hardLimit, trial, insists } = step;
-      return cluster.register(nameOf(step.fn), { min, hardLimit, target: 2 }, { trial, insists });
+      return stage.register(nameOf(step.fn), { min, hardLimit, target: 2 }, { trial, insists });
     }
     case 'unregister':
-      return cluster.unregister(nameOf(step.fn), step.insists);
+      return stage.unregister(nameOf(step.fn), step.insists);
     case 'call':
-      for (let n = 0; n < step.times; n++) cluster.call(nameOf(step.fn), dataPlaneOf(cluster, step.through));
+      for (let n = 0; n < step.times; n++) stage.call(nameOf(step.fn), dataPlaneOf(stage, step.through));
       return;
     case 'burst':
-      for (let n = 0; n < step.times; n++) cluster.call(nameOf(step.fn), dataPlaneOf(cluster, n));
+      for (let n = 0; n < step.times; n++) stage.call(nameOf(step.fn), dataPlaneOf(stage, n));
       return;
-    case 'fail over':
-      return cluster.failOver(step.old, step.leaderlessMs);
     case 'kill replica':
-      return cluster.killReplica(replicaOf(cluster, step.who), 'dead');
+      return stage.killReplica(replicaOf(stage, step.who), 'dead');
     case 'start replica':
-      return cluster.startReplica(replicaOf(cluster, step.who));
+      return stage.startReplica(replicaOf(stage, step.who));
     case 'all replicas restart':
-      return cluster.restartControlPlane(step.ms);
+      return stage.restartControlPlane(step.ms);
     case 'wake the old leaders':
-      return cluster.wakeZombies();
+      return stage.wakeZombies();
     case 'the leader loses its bus':
-      return cluster.leaderLosesBus(step.ms);
+      return stage.leaderLosesBus(step.ms);
     case 'everyone loses the bus':
-      return cluster.blackOut(step.ms);
+      return stage.blackOut(step.ms);
     case 'cordon':
     case 'uncordon':
     case 'drain': {
       const cordon = { on: step.do !== 'uncordon', drain: step.do === 'drain' };
-      return cluster.cordon(workerOf(cluster, step.who), cordon);
+      return stage.cordon(workerOf(stage, step.who), cordon);
     }
     case 'cut':
-      return network.cut(memberOf(cluster, step.who), step.directions);
+      return network.cut(memberOf(stage, step.who), step.directions);
     case 'heal':
-      return network.heal(memberOf(cluster, step.who));
+      return network.heal(memberOf(stage, step.who));
     case 'part':
-      network.part(memberOf(cluster, step.from), memberOf(cluster, step.to));
-      if (step.bothWays) network.part(memberOf(cluster, step.to), memberOf(cluster, step.from));
+      network.part(memberOf(stage, step.from), memberOf(stage, step.to));
+      if (step.bothWays) network.part(memberOf(stage, step.to), memberOf(stage, step.from));
       return;
     case 'join':
-      return network.join(memberOf(cluster, step.from), memberOf(cluster, step.to));
+      return network.join(memberOf(stage, step.from), memberOf(stage, step.to));
     case 'weather':
-      return network.weather(memberOf(cluster, step.who), step.weather, step.concern);
+      return network.weather(memberOf(stage, step.who), step.weather, step.concern);
     case 'kill worker':
-      return cluster.killWorker(workerOf(cluster, step.who));
+      return stage.killWorker(workerOf(stage, step.who));
     case 'start worker':
-      return cluster.startWorker(workerOf(cluster, step.who));
+      return stage.startWorker(workerOf(stage, step.who));
     case 'restart worker':
-      cluster.killWorker(workerOf(cluster, step.who));
-      return cluster.startWorker(workerOf(cluster, step.who));
+      stage.killWorker(workerOf(stage, step.who));
+      return stage.startWorker(workerOf(stage, step.who));
     case 'kill data plane':
-      return cluster.killDataPlane(dataPlaneOf(cluster, step.who));
+      return stage.killDataPlane(dataPlaneOf(stage, step.who));
     case 'start data plane':
-      return cluster.startDataPlane(dataPlaneOf(cluster, step.who));
+      return stage.startDataPlane(dataPlaneOf(stage, step.who));
     case 'restart data plane':
-      cluster.killDataPlane(dataPlaneOf(cluster, step.who));
-      return cluster.startDataPlane(dataPlaneOf(cluster, step.who));
-    case 'a sandbox crashes': {
-      const running = cluster
-        .liveWorkers()
-        .flatMap((worker) => [...worker.running.keys()].map((id) => ({ worker, id })));
-      if (running.length === 0) return;
-      const { worker, id } = pick(running, step.which);
-      return worker.crash(id);
-    }
-    case 'starts fail': {
-      const worker = cluster.worker(workerOf(cluster, step.who));
-      if (worker !== undefined) worker.failingStarts = step.times;
-      return;
-    }
+      stage.killDataPlane(dataPlaneOf(stage, step.who));
+      return stage.startDataPlane(dataPlaneOf(stage, step.who));
+    case 'a sandbox crashes':
+      return stage.crashSandbox(step.which);
+    case 'starts fail':
+      return stage.failStarts(workerOf(stage, step.who), step.times);
     default:
       return unreachable(step, 'step');
   }
