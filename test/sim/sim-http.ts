@@ -122,16 +122,30 @@ export class SimUpstream implements Upstream {
   readonly #process: SimProcess;
   readonly #random: Prng;
   readonly #find: (address: string) => SimTarget;
+  readonly #onRefused: (address: string) => void;
 
-  constructor(process: SimProcess, random: Prng, find: (address: string) => SimTarget) {
+  constructor(
+    process: SimProcess,
+    random: Prng,
+    find: (address: string) => SimTarget,
+    onRefused: (address: string) => void,
+  ) {
     this.#process = process;
     this.#random = random;
     this.#find = find;
+    this.#onRefused = onRefused;
   }
 
   send(request: UpstreamRequest, handlers: UpstreamHandlers): Exchange {
     const { clock } = this.#process;
-    const exchange = new SimExchange(clock, request, handlers, this.#find);
+    const witnessed: UpstreamHandlers = {
+      ...handlers,
+      onFailure: (how, error) => {
+        if (how === 'refused') this.#onRefused(request.address);
+        handlers.onFailure(how, error);
+      },
+    };
+    const exchange = new SimExchange(clock, request, witnessed, this.#find);
     clock.after(0.1 + this.#random.float() * 0.2, () => exchange.connect());
     return exchange;
   }

@@ -6,6 +6,8 @@ import type { StartRequest } from '../../src/ports/sandbox-runtime.ts';
 import type { SimProcess } from './process.ts';
 import type { Served } from './sim-http.ts';
 
+export const addressOf = (sandbox: string): string => `unix:/sim/${sandbox}`;
+
 export class SimSandboxes {
   /** Those that run, by address. */
   readonly served: Map<string, Served & { readonly process: SimProcess }> = new Map();
@@ -40,12 +42,12 @@ export class SimSandboxes {
           if (this.started.has(sandbox)) this.#violation(`R3: sandbox ${sandbox} was started twice`);
           this.started.add(sandbox);
           if (!mayStart()) return Promise.reject(new Error('boom'));
-          const address = `unix:/sim/${sandbox}`;
+          const address = addressOf(sandbox);
           this.served.set(address, { ...this.#serve(request, random), process });
           own.add(address);
           return Promise.resolve(address);
         },
-        close: (sandbox) => remove(`unix:/sim/${sandbox}`),
+        close: (sandbox) => remove(addressOf(sandbox)),
         closeAll: () => Promise.resolve(),
       },
     });

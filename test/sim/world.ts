@@ -57,6 +57,7 @@ export interface SimDataPlane {
   peerFront: SimFront;
 }
 
+export const PEER_TOKEN = 'peer-token-of-the-simulator';
 const CLUSTER: ClusterId = clusterId('sim');
 const ids = (prefix: string, count: number): string[] =>
   Array.from({ length: count }, (_, i) => `${prefix}${i + 1}`);
@@ -83,6 +84,8 @@ export class World {
   /** Hears what a member logs for debugging. */
   onDetail: (id: string, fields: Readonly<Record<string, unknown>>, message: string) => void = () =>
     undefined;
+  /** Hears that a data plane's connection to a sandbox, or to a peer, was refused. */
+  onRefused: (dataPlane: string, address: string) => void = () => undefined;
   /** Whether a connection that does not go over the bus gets through. */
   reaches: (from: string, to: string) => boolean = () => true;
   /** Kept down through the liveness phase. */
@@ -412,7 +415,7 @@ export class World {
         id: dataPlaneId(entry.id),
         caller: { host: entry.id, port: 80 },
         peer: { host: entry.id, port: 81 },
-        peerToken: 'peer-token-of-the-simulator',
+        peerToken: PEER_TOKEN,
       },
       {
         clock: process.clock,
@@ -420,8 +423,11 @@ export class World {
         bus: this.network.connect(process, `data-plane-${entry.id}`),
         front,
         peerFront,
-        upstream: new SimUpstream(process, random.fork('upstream'), (address) =>
-          this.#targetOf(entry.id, address),
+        upstream: new SimUpstream(
+          process,
+          random.fork('upstream'),
+          (address) => this.#targetOf(entry.id, address),
+          (address) => this.onRefused(entry.id, address),
         ),
         tableFile: {
           load: () => Promise.resolve(entry.tables),

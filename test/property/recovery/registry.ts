@@ -25,6 +25,10 @@ export class Registry {
     return this.#state.list();
   }
 
+  get hash(): string {
+    return this.#state.hash();
+  }
+
   byUid(uid: FunctionUid): FunctionRecord | undefined {
     return this.#state.byUid(uid);
   }

@@ -4,6 +4,7 @@
  */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import type { TableView } from '../../../src/data-plane/table-view.ts';
 import { encodeEndpointBatch } from '../../../src/wire/broadcast-codec.ts';
 import { FUNCTIONS } from './functions.ts';
 import { controlPlaneHistory, longHistory, ownershipHistory, type History } from './histories.ts';
@@ -86,6 +87,13 @@ describe('the roles', () => {
     },
   );
 
+  test('are seen to lose what serves from their tables', { timeout: TIMEOUT_MS }, async () => {
+    const why = await brokenBy(history(register, wait(4_000), failOver, wait(1_500)), (cluster) => {
+      cluster.world.scheduler.after(5_000, () => emptyTables(cluster));
+    });
+    expect(why).toMatch(/^at 5\.\d+ s: R2: d1 drops ant-\S+, which term \d+ never withdrew$/);
+  });
+
   test('are seen to answer for one another', { timeout: TIMEOUT_MS }, async () => {
     const twin: Step = { ...register, fn: 1 };
     const call: Step = { do: 'call', fn: 1, through: 0, times: 3 };
@@ -125,6 +133,18 @@ function withdrawAll(cluster: RoleCluster): void {
     .truth.map(({ id, uid }) => ({ kind: 'withdraw', sandbox: id, uid }) as const);
   const batch = { fence: cluster.witness.fence, seq: 1_000, changes };
   leader?.bus?.publish(`baton.sim.endpoints.${leader.id}`, encodeEndpointBatch(batch));
+}
+
+/** From now on data planes show none of the endpoints that they had. */
+function emptyTables({ world }: RoleCluster): void {
+  for (const { peerFront } of world.planes) {
+    const send = peerFront.send.bind(peerFront);
+    peerFront.send = (target, headers, answer) =>
+      send(target, headers, (given) => {
+        const view = JSON.parse(given.body) as TableView;
+        answer({ ...given, body: JSON.stringify({ ...view, endpoints: [] }) });
+      });
+  }
 }
 
 /** Every sandbox answers as the first one does. */

@@ -4,7 +4,8 @@ import { messageOf } from '../run.ts';
 import type { FromPlayer, ToPlayer } from './players.ts';
 import { playByRoles, roleCounterexample } from './role-run.ts';
 
-const tell = (message: FromPlayer): void => void process.send?.(message);
+const tell = (message: FromPlayer): Promise<void> =>
+  new Promise((resolve) => void process.send?.(message, undefined, undefined, () => resolve()));
 const orphaned = (): void => process.exit(1);
 process.on('disconnect', orphaned);
 
@@ -12,12 +13,12 @@ async function perform(history: History): Promise<boolean> {
   const beganMs = performance.now();
   try {
     const played = await playByRoles(history);
-    tell({ kind: 'played', history, played, seconds: (performance.now() - beganMs) / 1_000 });
+    await tell({ kind: 'played', history, played, seconds: (performance.now() - beganMs) / 1_000 });
     return true;
   } catch (error) {
     const why = messageOf(error);
     process.stderr.write(`  the roles broke a promise: ${why}; the history is being shortened\n`);
-    tell({ kind: 'broken', counterexample: await roleCounterexample(history, why) });
+    await tell({ kind: 'broken', counterexample: await roleCounterexample(history, why) });
     return false;
   }
 }

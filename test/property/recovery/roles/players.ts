@@ -38,7 +38,7 @@ export class Players {
   #started = 0;
   #seconds = 0;
   #counterexample: Counterexample | undefined;
-  readonly #ended: Promise<void>;
+  readonly #ended: Promise<unknown>;
 
   constructor() {
     const here = dirname(fileURLToPath(import.meta.url));
@@ -46,13 +46,16 @@ export class Players {
     const kill = (): void => void this.#child.kill();
     process.once('SIGINT', kill);
     this.#child.on('message', (message) => this.#hear(message as FromPlayer));
-    this.#ended = new Promise((resolve) => {
+    const exit = new Promise<void>((resolve) => {
       this.#child.on('exit', (code, signal) => {
         process.off('SIGINT', kill);
         if (code !== 0) this.#breakOff(`the roles' process ended with ${signal ?? `code ${code}`}`);
         resolve();
       });
     });
+    // Only then has everything been heard that it told.
+    const silence = new Promise<void>((resolve) => void this.#child.on('disconnect', () => resolve()));
+    this.#ended = Promise.all([exit, silence]);
   }
 
   #hear(message: FromPlayer): void {
@@ -77,10 +80,11 @@ export class Players {
     this.#counterexample ??= { text, history: undefined };
   }
 
-  /** Resolves when it is on its way. */
-  play(history: History): Promise<void> {
+  /** Resolves when it is on its way, and what was told meanwhile has been heard. */
+  async play(history: History): Promise<void> {
     this.#sent++;
-    return this.#send({ kind: 'history', history });
+    await this.#send({ kind: 'history', history });
+    await new Promise((resolve) => void setImmediate(resolve));
   }
 
   #send(message: ToPlayer): Promise<void> {

@@ -18,6 +18,7 @@ import { membersOf, REPLICAS, serverOf, type ClusterSize, type Departure, type S
 import { ApiRegistrar } from './api-registrar.ts';
 import { Callers } from './callers.ts';
 import { Committed } from './committed.ts';
+import { Drops } from './drops.ts';
 import { pictureOf } from './role-picture.ts';
 import { streamOf } from './streams.ts';
 import { Witness } from './witness.ts';
@@ -94,8 +95,10 @@ export class RoleCluster implements Stage<Promise<void>> {
     const artifact = { digest: digest('a'.repeat(64)), bytes: 1 };
     for (const { disk } of world.replicas) disk.artifacts.set(artifact.digest, artifact);
     cluster.#startAll();
+    const drops = new Drops(world, cluster.witness);
     const sample = (): void => {
       cluster.oracles.sample();
+      drops.sample();
       world.scheduler.after(SAMPLE_MS, sample);
     };
     sample();

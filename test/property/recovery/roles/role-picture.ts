@@ -1,11 +1,13 @@
 /** What the members of a cluster of roles show of themselves. */
 import type { FunctionRecord } from '../../../../src/core/model/function.ts';
-import type { TableView } from '../../../../src/data-plane/table-view.ts';
+import type { ControlPlane } from '../../../../src/control-plane/control-plane.ts';
 import type { Oracles } from '../../../sim/oracles.ts';
-import type { SimDataPlane, SimReplica, World } from '../../../sim/world.ts';
+import type { SimReplica, World } from '../../../sim/world.ts';
 import type { Picture } from '../picture.ts';
 import type { ApiRegistrar } from './api-registrar.ts';
 import type { Callers } from './callers.ts';
+import type { Committed } from './committed.ts';
+import { tableOf } from './table.ts';
 import type { Witness } from './witness.ts';
 
 interface Shown {
@@ -14,12 +16,13 @@ interface Shown {
   readonly registrar: ApiRegistrar;
   readonly callers: Callers;
   readonly witness: Witness;
+  readonly committed: Committed;
   readonly leader: SimReplica | undefined;
   functions(): readonly FunctionRecord[];
 }
 
 export function pictureOf(cluster: Shown): Picture {
-  const { world, oracles, registrar, callers, witness } = cluster;
+  const { world, oracles, registrar, callers, witness, committed } = cluster;
   const leader = cluster.leader?.controlPlane;
   const workers = world.alive(world.workers);
   const truth = workers.flatMap(({ worker }) => worker?.sandboxes ?? []);
@@ -41,20 +44,21 @@ export function pictureOf(cluster: Shown): Picture {
         .flatMap(({ worker }) => (worker?.sandboxes ?? []).map((sandbox) => sandbox.id)),
     })),
     registered: `everything up to ${witness.specIndex}`,
-    dataPlanes: world.planes.map((plane) => viewOf(plane)),
-    otherwise: oracles.unsettled(),
+    dataPlanes: world.planes.map((plane) => {
+      const view = tableOf(plane);
+      return {
+        id: plane.id,
+        endpoints: view?.endpoints.map(({ sandbox }) => sandbox) ?? [],
+        unconfirmed: view?.unconfirmed ?? 0,
+        registered: view === undefined ? 'nothing' : `everything up to ${view.specIndex}`,
+      };
+    }),
+    otherwise: oracles.unsettled() ?? unlike(leader, committed),
   };
 }
 
-function viewOf(plane: SimDataPlane): Picture['dataPlanes'][number] {
-  let view: TableView | undefined;
-  plane.peerFront.send('/tables', [['x-baton-peer-token', 'peer-token-of-the-simulator']], ({ body }) => {
-    if (body !== '') view = JSON.parse(body) as TableView;
-  });
-  return {
-    id: plane.id,
-    endpoints: view?.endpoints.map(({ sandbox }) => sandbox) ?? [],
-    unconfirmed: view?.unconfirmed ?? 0,
-    registered: view === undefined ? 'nothing' : `everything up to ${view.specIndex}`,
-  };
+/** R5. */
+function unlike(leader: ControlPlane | undefined, { registry }: Committed): string | undefined {
+  if (leader === undefined || leader.stateHash() === registry.hash) return undefined;
+  return 'R5: the leader has another state than what was committed makes';
 }

@@ -10,6 +10,7 @@ import { decodeBeacon, decodeEndpointBatch } from '../../../../src/wire/broadcas
 import { decodeDataPlaneMessage } from '../../../../src/wire/data-plane-codec.ts';
 import { kindOf } from '../../../../src/wire/subjects.ts';
 import { decodeCommand } from '../../../../src/wire/worker-codec.ts';
+import { addressOf } from '../../../sim/sim-sandboxes.ts';
 import type { SimWorker, World } from '../../../sim/world.ts';
 import { SUSPICION_MS } from '../timing.ts';
 import type { Committed } from './committed.ts';
@@ -30,6 +31,10 @@ export class Witness {
   /** Commands that were looked at when they were sent for the first time. */
   readonly #judged = new Set<string>();
   readonly #obeyed = new Map<string, Fence>();
+  /** By the leader of the highest fence. */
+  #withdrawn = new Set<string>();
+  /** "address from data plane": taken out there because it refused a connection. */
+  readonly #refused = new Set<string>();
 
   constructor(world: World, committed: Committed) {
     this.#world = world;
@@ -40,6 +45,7 @@ export class Witness {
       before(from, subject, payload);
       this.#onMessage(from, subject, payload);
     };
+    world.onRefused = (dataPlane, address) => this.#refused.add(`${address} from ${dataPlane}`);
     world.onDetail = (id, fields, message) => {
       if (message === 'command obeyed') this.#onObeyed(id, fields);
     };
@@ -74,7 +80,9 @@ export class Witness {
   #onBeacon(payload: Uint8Array): void {
     const { fence, specIndex } = decodeBeacon(payload);
     this.#terms.add(fence.term);
-    if (compareFence(fence, this.fence) < 0) return;
+    const order = compareFence(fence, this.fence);
+    if (order < 0) return;
+    if (order > 0) this.#withdrawn = new Set();
     this.fence = fence;
     this.specIndex = specIndex;
   }
@@ -82,6 +90,24 @@ export class Witness {
   #onReport(from: string, payload: Uint8Array): void {
     const message = decodeDataPlaneMessage(payload);
     if (message.kind === 'report') this.#held.set(from, message.specIndex);
+  }
+
+  /** Whoever acts under this fence is the one that everybody obeys, and does not know yet what there is. */
+  isReconciling(fence: Fence): boolean {
+    if (compareFence(fence, this.fence) !== 0) return false;
+    const leader = this.#world
+      .alive(this.#world.replicas)
+      .find(({ process, controlPlane }) => process?.paused === false && leads(controlPlane, fence));
+    return leader?.controlPlane?.term().phase !== 'reconciled' && leader !== undefined;
+  }
+
+  /** An endpoint may leave the table of a data plane: not for lack of a leader's memory. */
+  mayGo(dataPlane: string, sandbox: string): boolean {
+    return (
+      this.#withdrawn.has(sandbox) ||
+      this.#refused.has(`${addressOf(sandbox)} from ${dataPlane}`) ||
+      !this.#isWanted(sandbox)
+    );
   }
 
   /** R4: under the fence of a command that it obeys, a worker has seen none that is higher. */
@@ -104,6 +130,8 @@ export class Witness {
 
   #onEndpoints(from: string, payload: Uint8Array): void {
     const { fence, changes } = decodeEndpointBatch(payload);
+    if (compareFence(fence, this.fence) === 0)
+      for (const change of changes) if (change.kind === 'withdraw') this.#withdrawn.add(change.sandbox);
     const leader = this.#leading(from, fence);
     if (leader === undefined || leader.term().phase === 'reconciled') return;
     for (const change of changes) {
@@ -166,4 +194,12 @@ export class Witness {
     const row = leader.workers().find(({ id }) => id === worker?.id);
     return row === undefined || row.state === 'dead' || row.heardMsAgo >= SUSPICION_MS;
   }
+}
+
+function leads(controlPlane: ControlPlane | undefined, { term }: Fence): boolean {
+  return (
+    controlPlane?.isReady() === true &&
+    controlPlane.leader().kind === 'self' &&
+    controlPlane.raft().term === term
+  );
 }
