@@ -121,7 +121,7 @@ export function drawOptions(seed: number, length: Length = 'quick'): SimOptions 
   ];
   return {
     seed,
-    replicas: random.below(5) === 0 ? 5 : 3,
+    replicas: random.below(isLong ? 8 : 5) === 0 ? 5 : 3,
     dataPlanes: 1 + random.below(2),
     workers: 2 + random.below(isLong ? 2 : 3),
     functions: isLong ? 1 + random.below(2) : 2 + random.below(3),
@@ -131,21 +131,27 @@ export function drawOptions(seed: number, length: Length = 'quick'): SimOptions 
     callEveryMs: isLong ? 400 : 50,
     faultyMs,
     schedule: drawSchedule(prng(`schedule/${seed}`), kinds, faultyMs, everyMs),
-    timing: drawTiming(prng(`timing/${seed}`)),
+    timing: drawTiming(prng(`timing/${seed}`), isLong),
     delays: drawDelays(prng(`delays/${seed}`)),
     lyingDisks: false,
   };
 }
 
-function drawTiming(random: ReturnType<typeof prng>): Timing {
+/** What a long run costs is mostly its ticks, turns and heartbeats, so it is more often of the slower kind. */
+function drawTiming(random: ReturnType<typeof prng>, isLong: boolean): Timing {
   const pick = <T>(...choices: readonly T[]): T => choices[random.below(choices.length)] as T;
   const { electionTimeoutMs, probeMs, snapshotEvery, tickMs } = controlPlaneDefaults;
-  const timeoutMs = pick(electionTimeoutMs, electionTimeoutMs, 200, 500);
+  const timeoutMs = isLong
+    ? pick(electionTimeoutMs, 200, 500, 500)
+    : pick(electionTimeoutMs, electionTimeoutMs, 200, 500);
+  const ticks = electionTimeoutMs / tickMs;
   return {
     electionTimeoutMs: timeoutMs,
     heartbeatMs: Math.round(timeoutMs / 6),
-    tickMs: pick(tickMs, 2 * tickMs, 2 * tickMs),
-    probeMs: pick(probeMs, 2 * probeMs, 100, 0),
+    tickMs: isLong
+      ? Math.round(timeoutMs / pick(ticks, ticks / 2, ticks / 3, ticks / 3))
+      : pick(tickMs, 2 * tickMs, 2 * tickMs),
+    probeMs: isLong ? pick(probeMs, 100, 0, 0) : pick(probeMs, 2 * probeMs, 100, 0),
     advisories: pick(true, true, false),
     snapshotEvery: pick(snapshotEvery, 100, 20),
     driftPerMille: pick(0, 2, 20),
