@@ -142,16 +142,16 @@ function drawTiming(random: ReturnType<typeof prng>, isLong: boolean): Timing {
   const pick = <T>(...choices: readonly T[]): T => choices[random.below(choices.length)] as T;
   const { electionTimeoutMs, probeMs, snapshotEvery, tickMs } = controlPlaneDefaults;
   const timeoutMs = isLong
-    ? pick(electionTimeoutMs, 200, 500, 500)
+    ? pick(electionTimeoutMs, 500, 500, 1_000)
     : pick(electionTimeoutMs, electionTimeoutMs, 200, 500);
   const ticks = electionTimeoutMs / tickMs;
   return {
     electionTimeoutMs: timeoutMs,
     heartbeatMs: Math.round(timeoutMs / 6),
     tickMs: isLong
-      ? Math.round(timeoutMs / pick(ticks, ticks / 2, ticks / 3, ticks / 3))
+      ? Math.round(timeoutMs / pick(ticks, ticks / 3, ticks / 3, ticks / 3))
       : pick(tickMs, 2 * tickMs, 2 * tickMs),
-    probeMs: isLong ? pick(probeMs, 100, 0, 0) : pick(probeMs, 2 * probeMs, 100, 0),
+    probeMs: isLong ? pick(probeMs, 100, 0, 0, 0) : pick(probeMs, 2 * probeMs, 100, 0),
     advisories: pick(true, true, false),
     snapshotEvery: pick(snapshotEvery, 100, 20),
     driftPerMille: pick(0, 2, 20),

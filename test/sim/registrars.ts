@@ -10,7 +10,7 @@ import {
 import { timelineSvg } from '../../chaos/verifiers/timeline.ts';
 import { documentToWire } from '../../src/api/document.ts';
 import { parseFunctionDocument, toFunctionDocument } from '../../src/api/spec.ts';
-import { isBatonError } from '../../src/lib/errors.ts';
+import { explain, isBatonError, type ErrorCode } from '../../src/lib/errors.ts';
 import type { Prng } from '../../src/lib/prng.ts';
 import type { FunctionMessage } from '../../src/wire/gen/baton/api/v1/api.ts';
 import { ARTIFACT } from './clients.ts';
@@ -24,6 +24,18 @@ const plainFunction = documentToWire(
 const ATTEMPT_MS = 2_500;
 const MAX_ATTEMPTS = 6;
 const MAX_EXPLORED = 400_000;
+
+/** The request did not take effect, and will not (ErrorCode). */
+const DENIES: ReadonlySet<ErrorCode> = new Set(['no-leader', 'not-leader']);
+/** Nobody can tell; all else that a client may hear is an answer, or a mistake. */
+const LEAVES_OPEN: ReadonlySet<ErrorCode> = new Set([
+  'no-quorum',
+  'outcome-unknown',
+  'timeout',
+  'disconnected',
+  'unavailable',
+  'request-expired',
+]);
 
 /** What one attempt says about the operation. */
 type Attempt =
@@ -107,7 +119,6 @@ export class Registrars {
         return;
       }
       if (result.kind === 'unclear') isUnclear = true;
-      else if (!isUnclear) return;
       await this.#sleep(50 + random.below(200));
     }
     // A read that nobody answered says nothing; a write may take effect at any time from its call on.
@@ -154,6 +165,10 @@ export class Registrars {
       if (isBatonError(error, 'not-found')) return { kind: 'done', output: { kind: 'absent' } };
       if (isBatonError(error, 'conflict') && typeof error.fields['generation'] === 'number')
         return { kind: 'done', output: { kind: 'conflict', generation: error.fields['generation'] } };
+      const code = isBatonError(error) ? error.code : 'internal';
+      if (DENIES.has(code)) return { kind: 'refused' };
+      if (!LEAVES_OPEN.has(code))
+        this.#world.violation(`${input.kind} of ${name} ends with ${code}: ${explain(error)}`);
       return { kind: 'unclear' };
     }
   }
