@@ -50,6 +50,13 @@ describe('a leader', () => {
     expect(save({ entries: entries(3, 1, 2) })).toEqual([expect.stringContaining('leader append-only: r1')]);
   });
 
+  it('may have in its snapshot what its disk has not written yet: others had committed it', () => {
+    const snapshot = { index: 4, term: 2, data: new Uint8Array() };
+    const { oracle, replica, save } = watched({ snapshot, entries: [] });
+    oracle.onLeader(replica, 2);
+    expect(save({ entries: entries(4, 1, 2) })).toEqual([]);
+  });
+
   it('takes no snapshot in the place of its log', () => {
     const { oracle, replica, save } = watched({});
     oracle.onLeader(replica, 2);
