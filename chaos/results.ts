@@ -3,8 +3,8 @@
  * the file is whole and can be gone on from.
  */
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
+import { writable } from '../cluster/result-file.ts';
 import { BatonError, explain } from '../src/lib/errors.ts';
 import type { Timeline } from './histories/chronicle.ts';
 import type { Verdict } from './verifiers/verdict.ts';
@@ -66,10 +66,10 @@ export class Results {
 
   /**
    * @param path undefined: nothing is written
-   * @throws BatonError `invalid-argument` when the file cannot be gone on from, or its directory not be made
+   * @throws BatonError `invalid-argument` when the file cannot be gone on from, or its directory is not there
    */
   static open(path: string | undefined, planned: readonly string[], isResumed: boolean): Results {
-    if (path !== undefined) makeDirectory('--json', dirname(resolve(path)));
+    writable('json', path);
     const rows = path !== undefined && isResumed ? readRows(path) : [];
     return new Results(path, planned, rows);
   }

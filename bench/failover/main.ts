@@ -4,6 +4,7 @@
  */
 import { randomInt } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
+import { writable } from '../../cluster/result-file.ts';
 import { systemClock } from '../../src/adapters/system/clock.ts';
 import { BatonError } from '../../src/lib/errors.ts';
 import { prng } from '../../src/lib/prng.ts';
@@ -49,6 +50,7 @@ await runBench('bench:failover', async (bench) => {
     json: { type: 'string' },
     svg: { type: 'string' },
   });
+  const [json, svg] = [writable('json', flags.json), writable('svg', flags.svg)];
   const result = await run(bench, {
     kills: Math.round(positive('kills', flags.kills)),
     requests: positive('requests', flags.requests),
@@ -59,8 +61,8 @@ await runBench('bench:failover', async (bench) => {
     seed: Math.round(positive('seed', flags.seed)),
   });
   process.stdout.write(failoverTable(result));
-  writeJson(flags.json, result);
-  if (flags.svg !== undefined) writeFileSync(flags.svg, failoverSvg(result));
+  writeJson(json, result);
+  if (svg !== undefined) writeFileSync(svg, failoverSvg(result));
   return result.ok;
 });
 

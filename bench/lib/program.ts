@@ -1,7 +1,7 @@
 /** What every benchmark does alike at the terminal: its directory, its end, its one-line errors, its files. */
-import { accessSync, constants, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { BatonError, explain, isBatonError } from '../../src/lib/errors.ts';
 
@@ -94,25 +94,6 @@ export function count(flag: string, text: string): number {
       hint: `for example --${flag} 5`,
     },
   );
-}
-
-/**
- * A result that is written at the end of a long run: what stands in its way is said before.
- * @throws BatonError `invalid-argument`
- */
-export function writable(flag: string, file: string | undefined): string | undefined {
-  if (file === undefined) return undefined;
-  const directory = dirname(resolve(file));
-  try {
-    accessSync(directory, constants.W_OK);
-    return file;
-  } catch {
-    throw new BatonError(
-      'invalid-argument',
-      `--${flag}: ${JSON.stringify(file)}: ${directory} is not there, or not writable`,
-      { hint: 'name a file in a directory of yours' },
-    );
-  }
 }
 
 export function writeJson(file: string | undefined, result: object): void {

@@ -5,6 +5,7 @@
  * Not measured: other hosts, TLS, artifacts (one is shared, and stored before), data planes that hear of each registration.
  */
 import { writeFileSync } from 'node:fs';
+import { writable } from '../../cluster/result-file.ts';
 import { describeMachine } from '../lib/machine.ts';
 import { flagsOf, positive, runBench, writeJson } from '../lib/program.ts';
 import { measureRound, type Round } from './round.ts';
@@ -26,6 +27,7 @@ await runBench('bench:metadata', async (bench) => {
     profileDirectory: flags.profile,
   };
   const rounds = positive('rounds', flags.rounds);
+  const [json, svg] = [writable('json', flags.json), writable('svg', flags.svg)];
   const rows: Round[] = [];
   for (let round = 1; round <= rounds; round++) {
     bench.say(`round ${round} of ${rounds}`);
@@ -33,7 +35,7 @@ await runBench('bench:metadata', async (bench) => {
   }
   const result = resultOf(rows, describeMachine(bench.directory));
   process.stdout.write(metadataTable(result));
-  writeJson(flags.json, result);
-  if (flags.svg !== undefined) writeFileSync(flags.svg, metadataSvg(result));
+  writeJson(json, result);
+  if (svg !== undefined) writeFileSync(svg, metadataSvg(result));
   return result.ok;
 });

@@ -4,8 +4,9 @@
  * killed. `--curve` measures smaller fleets first, with as many sandboxes a worker, and `--svg FILE` draws them.
  */
 import { writeFileSync } from 'node:fs';
+import { writable } from '../../cluster/result-file.ts';
 import { describeMachine, loadAverage } from '../lib/machine.ts';
-import { count, flagsOf, positive, runBench, writable, writeJson, type Bench } from '../lib/program.ts';
+import { count, flagsOf, positive, runBench, writeJson, type Bench } from '../lib/program.ts';
 import { killLeader } from './failover.ts';
 import { Fleet, type FleetSize } from './fleet.ts';
 import { holds, scaleSvg, scaleTable, type ScaleRow } from './report.ts';

@@ -2,6 +2,7 @@
  * `npm run bench:stability [-- --minutes N --json FILE]`: three replicas under warm traffic, all cores filled by other work.
  * Counted: terms that rise with no fault. Then the leader's control loop is held for a second, and must lose leadership.
  */
+import { writable } from '../../cluster/result-file.ts';
 import { distribution } from '../lib/figures.ts';
 import { describeMachine, loadAverage } from '../lib/machine.ts';
 import { flagsOf, positive, runBench, writeJson } from '../lib/program.ts';
@@ -16,6 +17,7 @@ import { termOf, watchTerms } from './watch.ts';
 await runBench('bench:stability', async (bench) => {
   const flags = flagsOf({ json: { type: 'string' }, minutes: { type: 'string', default: '10' } });
   const minutes = positive('minutes', flags.minutes);
+  const json = writable('json', flags.json);
   const replicas = await ReplicaSet.open(bench.directory, bench.say, { workers: 1, keepAll: true });
   bench.atEnd(() => replicas.close());
   const traffic = await beginTraffic(replicas);
@@ -52,7 +54,7 @@ await runBench('bench:stability', async (bench) => {
       ['load average', String(loadAverage()), ''],
     ]),
   );
-  writeJson(flags.json, {
+  writeJson(json, {
     ok,
     minutes,
     falseElections,

@@ -1,7 +1,7 @@
 /** How the programs among the tests read their flags: what is wrong is one line and exit code 2. */
-import { accessSync, constants } from 'node:fs';
-import { dirname, resolve } from 'node:path';
 import { parseArgs, type ParseArgsConfig } from 'node:util';
+import { writable } from '../../cluster/result-file.ts';
+import { isBatonError } from '../../src/lib/errors.ts';
 
 export class Flags {
   readonly #program: string;
@@ -34,17 +34,13 @@ export class Flags {
     );
   }
 
-  /** A result that is written at the end of a long run: what stands in its way is said before. */
+  /** See result-file.ts. */
   writable(flag: string, path: string | undefined): string | undefined {
-    if (path === undefined) return undefined;
-    const directory = dirname(resolve(path));
     try {
-      accessSync(directory, constants.W_OK);
-    } catch {
-      return this.refuse(
-        `--${flag}: ${JSON.stringify(path)}: ${directory} is not there, or not writable — name a file in a directory of yours`,
-      );
+      return writable(flag, path);
+    } catch (error) {
+      if (!isBatonError(error, 'invalid-argument')) throw error;
+      return this.refuse(`${error.message} — ${error.hint}`);
     }
-    return path;
   }
 }

@@ -1,5 +1,13 @@
 /** Many runs: which are played, what is written after each, and what is gone on from. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
@@ -13,7 +21,10 @@ import { BatonError } from '../../../src/lib/errors.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'baton-unit-campaign-'));
 const file = join(folder, 'deep', 'results.json');
-beforeEach(() => rmSync(join(folder, 'deep'), { recursive: true, force: true }));
+beforeEach(() => {
+  rmSync(join(folder, 'deep'), { recursive: true, force: true });
+  mkdirSync(join(folder, 'deep'));
+});
 afterAll(() => rmSync(folder, { recursive: true }));
 
 const scenario = (name: string): Scenario => ({
@@ -164,6 +175,14 @@ describe('a single run', () => {
       '✓ wet: dripping',
       '✓ windy: yes',
     ]);
+  });
+
+  it('whose results have no place are not begun', async () => {
+    const nowhere = join(folder, 'none', 'results.json');
+    const { ok, played } = await play(`--scenario rain --json ${nowhere}`, () => 'good');
+    expect(ok).toMatchObject({ code: 'invalid-argument', fields: { path: '--json' } });
+    expect(played).toEqual([]);
+    expect(existsSync(join(folder, 'none'))).toBe(false);
   });
 
   it('on a directory that is in use is wrong usage, and no row', async () => {
