@@ -164,7 +164,9 @@ export class MetadataWorkload {
           return output;
         }
         this.failedCalls.set(result.code, (this.failedCalls.get(result.code) ?? 0) + 1);
-        if (result.kind === 'unclear') mayHaveHappened = true;
+        // Its request id is spent.
+        if (result.kind === 'refused') return undefined;
+        mayHaveHappened = true;
         if (client.isImpatient || history.now() > deadline || signal.aborted) break;
         await sleep(20 + random.below(100));
       }

@@ -15,24 +15,48 @@ export type Attempt =
   | { readonly kind: 'done'; readonly output: RegistryOutput }
   /** It may have happened, or may yet. */
   | { readonly kind: 'unclear'; readonly code: ErrorCode }
-  /** This call did nothing, and nothing of it will. */
+  /** It did not happen, and never will under its request id, whatever became of earlier calls. */
   | { readonly kind: 'refused'; readonly code: ErrorCode };
 
-/** @throws what is no operating error, and so a bug */
+/** Of calls whose outcome is open: they may have taken effect, or may yet. */
+const OPEN: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  // Lost on the way to a replica, between two of them, or on the way back.
+  'timeout',
+  'disconnected',
+  'canceled',
+  'unavailable',
+  // Whoever was asked first may have taken it before nobody led, or another did.
+  'not-leader',
+  'no-leader',
+  'no-quorum',
+  'outcome-unknown',
+  // Too old to tell.
+  'request-expired',
+]);
+
+/** @returns undefined for what no client of the registry should ever be told */
+export function attemptOf(error: unknown): Attempt | undefined {
+  if (!isBatonError(error)) return undefined;
+  const { code, fields } = error;
+  // A registration whose artifact is missing is refused with the same code, and names the field.
+  if (code === 'not-found' && fields['path'] === undefined)
+    return { kind: 'done', output: { kind: 'absent' } };
+  if (code === 'conflict' && typeof fields['generation'] === 'number')
+    return { kind: 'done', output: { kind: 'conflict', generation: fields['generation'] } };
+  if ((code === 'not-found' && fields['path'] === 'artifact') || code === 'no-capacity')
+    return { kind: 'refused', code };
+  return OPEN.has(code) ? { kind: 'unclear', code } : undefined;
+}
+
+/** @throws what no client should ever be told, and so a bug */
 export async function attempt(client: ApiClient, call: RegistryCall, timeoutMs: number): Promise<Attempt> {
   try {
     return { kind: 'done', output: await send(client, call, timeoutMs) };
   } catch (error) {
+    const told = attemptOf(error);
+    if (told !== undefined) return told;
     if (!isBatonError(error)) throw error;
-    const { code, fields } = error;
-    // A registration whose artifact is missing is refused with the same code, and names the field.
-    if (code === 'not-found' && fields['path'] === undefined)
-      return { kind: 'done', output: { kind: 'absent' } };
-    if (code === 'conflict' && typeof fields['generation'] === 'number')
-      return { kind: 'done', output: { kind: 'conflict', generation: fields['generation'] } };
-    if (code === 'invalid-argument' || code === 'internal' || code === 'conflict')
-      throw new Error(`${call.input.kind} ${call.name}: ${code}: ${explain(error)}`, { cause: error });
-    return { kind: code === 'not-found' ? 'refused' : 'unclear', code };
+    throw new Error(`${call.input.kind} ${call.name}: ${error.code}: ${explain(error)}`, { cause: error });
   }
 }
 

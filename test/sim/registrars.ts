@@ -8,6 +8,7 @@ import {
   type RegistryOutput,
 } from '../../chaos/verifiers/registry-model.ts';
 import { timelineSvg } from '../../chaos/verifiers/timeline.ts';
+import { attemptOf, type Attempt } from '../../chaos/workloads/registry-calls.ts';
 import { documentToWire } from '../../src/api/document.ts';
 import { parseFunctionDocument, toFunctionDocument } from '../../src/api/spec.ts';
 import { explain, isBatonError, type ErrorCode } from '../../src/lib/errors.ts';
@@ -25,25 +26,8 @@ const ATTEMPT_MS = 2_500;
 const MAX_ATTEMPTS = 6;
 const MAX_EXPLORED = 400_000;
 
-/** The request did not take effect, and will not (ErrorCode). */
+/** A single call that ends so did nothing (ErrorCode), and may be made again: nobody but the replica that was asked had it. */
 const DENIES: ReadonlySet<ErrorCode> = new Set(['no-leader', 'not-leader']);
-/** Nobody can tell; all else that a client may hear is an answer, or a mistake. */
-const LEAVES_OPEN: ReadonlySet<ErrorCode> = new Set([
-  'no-quorum',
-  'outcome-unknown',
-  'timeout',
-  'disconnected',
-  'unavailable',
-  'request-expired',
-]);
-
-/** What one attempt says about the operation. */
-type Attempt =
-  | { readonly kind: 'done'; readonly output: RegistryOutput }
-  /** It may have happened, or may yet. */
-  | { readonly kind: 'unclear' }
-  /** It did not happen, and nothing of it will. */
-  | { readonly kind: 'refused' };
 
 export class Registrars {
   readonly history: Map<string, RegistryOperation[]> = new Map(NAMES.map((name) => [name, []]));
@@ -112,13 +96,15 @@ export class Registrars {
       if (requestId === '') requestId = `${replica.controlPlane.raft().commit}-${client}-${++this.#ids}`;
       const result = await Promise.race([
         this.#attempt(replica.service, name, input, requestId),
-        this.#sleep(ATTEMPT_MS).then((): Attempt => ({ kind: 'unclear' })),
+        this.#sleep(ATTEMPT_MS).then((): Attempt => ({ kind: 'unclear', code: 'timeout' })),
       ]);
       if (result.kind === 'done') {
         this.#record(name, { client, callMs, returnMs: this.#world.nowMs, input, output: result.output });
         return;
       }
-      if (result.kind === 'unclear') isUnclear = true;
+      // Its request id is spent.
+      if (result.kind === 'refused') return;
+      if (!DENIES.has(result.code)) isUnclear = true;
       await this.#sleep(50 + random.below(200));
     }
     // A read that nobody answered says nothing; a write may take effect at any time from its call on.
@@ -162,14 +148,11 @@ export class Registrars {
           return input satisfies never;
       }
     } catch (error) {
-      if (isBatonError(error, 'not-found')) return { kind: 'done', output: { kind: 'absent' } };
-      if (isBatonError(error, 'conflict') && typeof error.fields['generation'] === 'number')
-        return { kind: 'done', output: { kind: 'conflict', generation: error.fields['generation'] } };
+      const told = attemptOf(error);
+      if (told !== undefined) return told;
       const code = isBatonError(error) ? error.code : 'internal';
-      if (DENIES.has(code)) return { kind: 'refused' };
-      if (!LEAVES_OPEN.has(code))
-        this.#world.violation(`${input.kind} of ${name} ends with ${code}: ${explain(error)}`);
-      return { kind: 'unclear' };
+      this.#world.violation(`API: ${input.kind} ${name} was told ${code}: ${explain(error)}`);
+      return { kind: 'unclear', code };
     }
   }
 

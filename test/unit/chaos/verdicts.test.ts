@@ -66,4 +66,23 @@ describe('an answer', () => {
     );
     await expect(answered(new BatonError('internal', 'internal error'))).rejects.toThrow('internal error');
   });
+
+  it.each(['no-leader', 'not-leader', 'no-quorum', 'disconnected', 'canceled', 'request-expired'] as const)(
+    'of %s leaves the outcome open',
+    async (code) => {
+      expect(await answered(new BatonError(code, 'who knows'))).toEqual({ kind: 'unclear', code });
+    },
+  );
+
+  it('that the registry is full is a refusal', async () => {
+    const full = new BatonError('no-capacity', 'as many functions as it may');
+    expect(await answered(full)).toEqual({ kind: 'refused', code: 'no-capacity' });
+  });
+
+  it.each(['io', 'damaged', 'fenced', 'trial-failed', 'not-synced', 'no-responders', 'too-large'] as const)(
+    'of %s is none that a client of the registry should get, and ends it',
+    async (code) => {
+      await expect(answered(new BatonError(code, 'what is this'))).rejects.toThrow(`put f: ${code}`);
+    },
+  );
 });
