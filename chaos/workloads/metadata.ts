@@ -11,7 +11,8 @@ import type { Prng } from '../../src/lib/prng.ts';
 import type { History } from '../histories/history.ts';
 import { until } from '../until.ts';
 import type { RegistryInput, RegistryOutput } from '../verifiers/registry-model.ts';
-import { attempt, type Attempt } from './registry-calls.ts';
+import type { Attempt } from '../verifiers/registry-answers.ts';
+import { attempt } from './registry-calls.ts';
 
 const ARTIFACT_TIMEOUT_MS = 20_000;
 /** Names that all clients fight over. */

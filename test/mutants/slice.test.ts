@@ -25,8 +25,7 @@ it.each([
   ['port-used-again-at-once', 'tests'],
 ] as const)('catches %s by %s', LIMIT, async (id, check) => {
   const row = await hunt(asked(id, check), baseline);
-  expect(row).toMatchObject({ id, caught: true });
-  expect(row.by.startsWith(`${check}:`), row.by).toBe(true);
+  expect(row).toMatchObject({ id, caught: true, by: expect.stringMatching(`^${check}:`) as unknown });
 });
 
 it('catches nothing where a patch changes nothing', LIMIT, async () => {

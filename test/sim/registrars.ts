@@ -8,7 +8,7 @@ import {
   type RegistryOutput,
 } from '../../chaos/verifiers/registry-model.ts';
 import { timelineSvg } from '../../chaos/verifiers/timeline.ts';
-import { attemptOf, type Attempt } from '../../chaos/workloads/registry-calls.ts';
+import { attemptOf, type Attempt } from '../../chaos/verifiers/registry-answers.ts';
 import { documentToWire } from '../../src/api/document.ts';
 import { parseFunctionDocument, toFunctionDocument } from '../../src/api/spec.ts';
 import { explain, isBatonError, type ErrorCode } from '../../src/lib/errors.ts';

@@ -233,7 +233,7 @@ export const storage: readonly Mutant[] = [
     group: 'raft',
     title:
       'what an fsync left out that failed is found in the page cache after a restart, and the next fsync is believed',
-    source: 'Rebello et al., ATC 2020; it was here',
+    source: 'own; it was here',
     edits: [
       {
         file: LOG_READER,

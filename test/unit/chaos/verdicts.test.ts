@@ -2,7 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { History } from '../../../chaos/histories/history.ts';
 import { checkHistory } from '../../../chaos/histories/verdicts.ts';
-import { attempt, type Attempt } from '../../../chaos/workloads/registry-calls.ts';
+import type { Attempt } from '../../../chaos/verifiers/registry-answers.ts';
+import { attempt } from '../../../chaos/workloads/registry-calls.ts';
 import type { ApiClient } from '../../../src/api/client.ts';
 import { BatonError } from '../../../src/lib/errors.ts';
 
