@@ -50,6 +50,9 @@ export interface ServiceOptions {
 const FORWARD_TIMEOUT_MS = 60_000;
 const MAX_LOG_LINES = 1_000;
 
+/** What changes something; asked twice it needs the same request id. */
+const MUTATIONS: ReadonlySet<keyof ApiMethods> = new Set(['putFunction', 'deleteFunction']);
+
 export class ApiService {
   readonly #backend: ControlPlaneBackend;
   readonly #forward: Forward;
@@ -83,12 +86,33 @@ export class ApiService {
 
   /**
    * Runs a method where it belongs. `forwarded`: another replica sent it here, so it goes no further.
-   * @throws BatonError `no-leader` after the wait, naming the replicas that were not heard
+   * @throws BatonError `no-leader` after the wait, naming the replicas that were not heard; `outcome-unknown` where a leader may
+   *   have taken the request before it was lost
    */
   async call<M extends keyof ApiMethods>(
     method: M,
     request: Parameters<ApiMethods[M]>[0],
     forwarded: boolean,
+  ): Promise<Awaited<ReturnType<ApiMethods[M]>>> {
+    let isLost = false;
+    try {
+      return await this.#call(method, request, forwarded, () => (isLost = true));
+    } catch (error) {
+      const isDenied = isBatonError(error, 'no-leader') || isBatonError(error, 'not-leader');
+      if (!isLost || !isDenied || forwarded || !MUTATIONS.has(method)) throw error;
+      throw new BatonError('outcome-unknown', 'the leader was lost before it answered, and no other has', {
+        hint: 'try again with the same request id',
+        cause: error,
+      });
+    }
+  }
+
+  /** @param onLost a leader had the request, and no longer leads or was lost: it may have taken effect */
+  async #call<M extends keyof ApiMethods>(
+    method: M,
+    request: Parameters<ApiMethods[M]>[0],
+    forwarded: boolean,
+    onLost: () => void,
   ): Promise<Awaited<ReturnType<ApiMethods[M]>>> {
     type Reply = Awaited<ReturnType<ApiMethods[M]>>;
     const run = this.methods[method] as (request: Parameters<ApiMethods[M]>[0]) => Promise<Reply>;
@@ -97,15 +121,19 @@ export class ApiService {
     const deadline = this.#clock.now() + this.#options.leaderWaitMs;
     for (;;) {
       const leader = this.#backend.leader();
-      if (leader.kind === 'self') return run(request);
-      if (forwarded) throw new BatonError('not-leader', `replica ${this.#backend.self.id} does not lead`);
-      if (leader.kind === 'other') {
+      if (leader.kind === 'self' && !MUTATIONS.has(method)) return run(request);
+      if (leader.kind !== 'self' && forwarded)
+        throw new BatonError('not-leader', `replica ${this.#backend.self.id} does not lead`);
+      if (leader.kind !== 'none') {
         try {
-          return (await this.#forward(leader.member, method, request, FORWARD_TIMEOUT_MS)) as Reply;
+          return leader.kind === 'self'
+            ? await run(request)
+            : ((await this.#forward(leader.member, method, request, FORWARD_TIMEOUT_MS)) as Reply);
         } catch (error) {
           // It stepped down or died: whoever leads next may take it, and a mutation carries its request id.
           const mayRetry = isBatonError(error, 'not-leader') || isBatonError(error, 'disconnected');
-          if (!mayRetry || this.#clock.now() >= deadline) throw error;
+          if (mayRetry) onLost();
+          if (!mayRetry || forwarded || this.#clock.now() >= deadline) throw error;
         }
       }
       if (this.#clock.now() >= deadline) throw this.#noLeader();

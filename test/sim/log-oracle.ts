@@ -46,6 +46,11 @@ export class LogOracle {
           );
         this.#onDurable(replica, batch);
       };
+    // Also what a process wrote and was killed before it could call it durable.
+    for (const { id, disk } of world.replicas)
+      disk.onFound = (entries) => {
+        for (const { index, term } of entries) this.#hold(id, index, term);
+      };
   }
 
   /** The disk is gone, and with it what was promised from it. */

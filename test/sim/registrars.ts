@@ -33,6 +33,8 @@ export class Registrars {
   readonly history: Map<string, RegistryOperation[]> = new Map(NAMES.map((name) => [name, []]));
   readonly #world: World;
   readonly #process: SimProcess;
+  /** Writes that are under way. */
+  readonly #open = new Map<RegistryOperation, string>();
   #running = true;
   #ids = 0;
 
@@ -82,6 +84,14 @@ export class Registrars {
 
   async #operate(client: string, random: Prng, name: string, input: RegistryInput): Promise<void> {
     const callMs = this.#world.nowMs;
+    const open = { client, callMs, returnMs: Number.POSITIVE_INFINITY, input, output: undefined };
+    if (input.kind !== 'get') this.#open.set(open, name);
+    await this.#try(open, random, name);
+    this.#open.delete(open);
+  }
+
+  async #try(open: RegistryOperation, random: Prng, name: string): Promise<void> {
+    const { client, callMs, input } = open;
     let requestId = '';
     let isUnclear = false;
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
@@ -108,8 +118,7 @@ export class Registrars {
       await this.#sleep(50 + random.below(200));
     }
     // A read that nobody answered says nothing; a write may take effect at any time from its call on.
-    if (input.kind !== 'get' && isUnclear)
-      this.#record(name, { client, callMs, returnMs: Number.POSITIVE_INFINITY, input, output: undefined });
+    if (input.kind !== 'get' && isUnclear) this.#record(name, open);
   }
 
   #record(name: string, operation: RegistryOperation): void {
@@ -158,6 +167,9 @@ export class Registrars {
 
   /** LIN, per name. @returns pictures of what is wrong, by name */
   check(): Map<string, string> {
+    // What they do may have been seen already.
+    for (const [operation, name] of this.#open) this.#record(name, operation);
+    this.#open.clear();
     const pictures = new Map<string, string>();
     for (const [name, history] of this.history) {
       const verdict = checkLinearizable(history, registryModel, MAX_EXPLORED);

@@ -50,6 +50,8 @@ export class SimDisk {
   isRotten = false;
   /** Hears of everything that becomes durable, and what was before. */
   onDurable: (batch: SaveBatch, before: DurableLog) => void = () => undefined;
+  /** Hears of the entries that are found when it is opened, and durable from then on. */
+  onFound: (entries: readonly StoredEntry[]) => void = () => undefined;
   /** Hears that everything from before is void. */
   onForgotten: () => void = () => undefined;
 
@@ -96,6 +98,7 @@ export class WitnessedLogStore implements LogStore {
       if (lost !== undefined) this.#violation(`durability: ${lost}`);
       const { identity, hardState, snapshot, entries } = opened;
       disk.log = { identity, ...hardState, snapshot, entries };
+      disk.onFound(entries);
     } else if (opened.kind === 'damaged' && !disk.isRotten && disk.log.identity !== undefined) {
       // Without an identity it was still being created when power went: nobody's yet, and whoever finds it so has no vote.
       this.#violation(`durability: ${opened.what} is damaged, and nothing has rotted`);
