@@ -20,6 +20,9 @@ export interface TurnLoopOptions {
 /** Who sent bulk work: the fleet or the data planes. Neither has to wait until all of the other's is done. */
 export type BulkSource = 'workers' | 'data-planes';
 
+/** Work that takes no time by a coarse clock is still work: the sources take turns. */
+const LEAST_MS = 0.001;
+
 /** First in, first out, without moving what waits. */
 class Queue {
   #items: Work[] = [];
@@ -47,13 +50,18 @@ class Queue {
   }
 }
 
-/** Work of the two sources in turn, while both have some. */
+/**
+ * Work of the two sources, each half of the time while both have some: one part of a data plane's table takes as long as fifty
+ * heartbeats, and item by item the fleet would fall behind by seconds.
+ */
 class Alternating {
   readonly #queues: Readonly<Record<BulkSource, Queue>> = {
     workers: new Queue(),
     'data-planes': new Queue(),
   };
-  #next: BulkSource = 'workers';
+  /** Time that the fleet's work has had beyond that of the data planes, since both wait. */
+  #aheadMs = 0;
+  #last: BulkSource = 'workers';
 
   of(source: BulkSource): Queue {
     return this.#queues[source];
@@ -64,10 +72,18 @@ class Alternating {
   }
 
   shift(): Work | undefined {
-    const source = this.#next;
-    const other = source === 'workers' ? 'data-planes' : 'workers';
-    this.#next = other;
-    return this.#queues[source].shift() ?? this.#queues[other].shift();
+    const { workers, 'data-planes': dataPlanes } = this.#queues;
+    // Nothing is saved up for later by a source that has no work.
+    if (workers.size === 0 || dataPlanes.size === 0) this.#aheadMs = 0;
+    this.#last =
+      dataPlanes.size === 0 || (workers.size > 0 && this.#aheadMs <= 0) ? 'workers' : 'data-planes';
+    return this.#queues[this.#last].shift();
+  }
+
+  /** What was taken last took so long. */
+  took(ms: number): void {
+    const weightMs = Math.max(ms, LEAST_MS);
+    this.#aheadMs += this.#last === 'workers' ? weightMs : -weightMs;
   }
 
   clear(): void {
@@ -145,11 +161,15 @@ export class TurnLoop {
     const until = now + sliceMs;
     while (now < until && !this.#stopped) {
       const promptFirst = now < until - sliceMs / 2;
-      const [first, second] = promptFirst ? [this.#prompt, this.#bulk] : [this.#bulk, this.#prompt];
-      const work = first.shift() ?? second.shift();
+      const isPrompt = this.#prompt.size > 0 && (promptFirst || this.#bulk.size === 0);
+      const work = isPrompt ? this.#prompt.shift() : this.#bulk.shift();
       if (work === undefined) break;
       this.#run(work);
-      if (this.#raft.length > 0) this.#drainRaft();
+      const beganMs = now;
+      now = this.#clock.now();
+      if (!isPrompt) this.#bulk.took(now - beganMs);
+      if (this.#raft.length === 0) continue;
+      this.#drainRaft();
       now = this.#clock.now();
     }
     this.#run(this.#options.endOfTurn);

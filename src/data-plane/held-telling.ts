@@ -4,7 +4,8 @@
  *
  * Of a great table most is confirmed by its workers sooner than it could be told. Then the leader first hears of functions that
  * are asked for (only their scale is decided before reconciliation closes) and which workers there are (so that it waits for
- * them, and judges their silence together); the rest two seconds later, unless its function is asked for meanwhile.
+ * them, and judges their silence together); the rest two seconds later, unless its function is asked for meanwhile, and later still
+ * while it melts: a leader that is slow to hear thousands of workers is not helped by a second word for each of their sandboxes.
  */
 import type { EndpointReplica } from '../core/endpoints/endpoint-replica.ts';
 import type { FunctionLoad } from '../core/model/data-plane-report.ts';
@@ -14,6 +15,9 @@ import { splitHeld, type HeldPart } from '../wire/data-plane-codec.ts';
 
 const AGAIN_MS = 1_000;
 const REST_MS = 2_000;
+/** The rest waits on for as long as each look finds less than this part of what the one before found. */
+const LOOK_MS = 500;
+const MELTING = 3 / 4;
 const AT_ONCE = 4_096;
 
 export class HeldTelling {
@@ -27,6 +31,8 @@ export class HeldTelling {
   /** Of the rest: functions whose turn has come early, and is being told. */
   #early: readonly FunctionUid[] = [];
   #isFirst = false;
+  /** Unconfirmed at the last look. */
+  #seen = 0;
 
   /** @param atOnce more endpoints are a great table */
   constructor(table: () => EndpointReplica, atOnce: number = AT_ONCE) {
@@ -45,7 +51,7 @@ export class HeldTelling {
 
   /** What is told before these loads are, in parts; undefined: nothing. The same again until {@link done}. */
   next(loads: readonly FunctionLoad[], nowMs: number): HeldPart[] | undefined {
-    if (this.#left > 0 && nowMs >= this.#dueMs) return this.#telling(loads);
+    if (this.#left > 0 && nowMs >= this.#dueMs && !this.#isMelting(nowMs)) return this.#telling(loads);
     const rest = this.#rest;
     if (rest === undefined) return undefined;
     this.#early = loads.flatMap(({ uid }) => (rest.has(uid) ? [uid] : []));
@@ -59,10 +65,20 @@ export class HeldTelling {
     );
   }
 
+  #isMelting(nowMs: number): boolean {
+    if (this.#rest === undefined) return false;
+    const { unconfirmed } = this.#table();
+    const isMelting = unconfirmed > this.#atOnce && unconfirmed < this.#seen * MELTING;
+    this.#seen = unconfirmed;
+    if (isMelting) this.#dueMs = nowMs + LOOK_MS;
+    return isMelting;
+  }
+
   #telling(loads: readonly FunctionLoad[]): HeldPart[] {
     const endpoints = this.#table().unconfirmedEndpoints();
     this.#early = [];
     this.#rest = undefined;
+    this.#seen = endpoints.length;
     if (!this.#isFirst || endpoints.length <= this.#atOnce) return splitHeld(endpoints, []);
     const asked = new Set(loads.map(({ uid }) => uid));
     const rest = new Map<FunctionUid, Endpoint[]>();

@@ -41,6 +41,8 @@ export const limits = {
   decisionsPerTick: 128,
   /** Workers that are asked at the same time whether they are there. */
   workerProbes: 64,
+  /** Withdrawn in one look because their workers are silent, or little more: the next look goes on, and heartbeats go out between. */
+  buriedSandboxes: 2_000,
 
   queuePerFunction: 10_000,
   requestHeaderBytes: 32_768,

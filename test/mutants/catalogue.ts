@@ -16,6 +16,7 @@
 import type { Mutant } from './mutant.ts';
 import { draining } from './recovery/draining.ts';
 import { followers } from './recovery/followers.ts';
+import { greatFleet } from './recovery/great-fleet.ts';
 import { leader } from './recovery/leader.ts';
 import { elections } from './raft/elections.ts';
 import { metadata } from './raft/metadata.ts';
@@ -35,6 +36,7 @@ export const mutants: readonly Mutant[] = [
   ...metadata,
   ...leader,
   ...followers,
+  ...greatFleet,
   ...draining,
   ...placement,
   ...autoscaler,

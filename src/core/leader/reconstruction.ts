@@ -4,7 +4,7 @@
  */
 import type { LeaderState, Placed } from './state.ts';
 import { retireOld } from './scaling.ts';
-import { vanish } from './workers.ts';
+import { isSilent, vanish } from './workers.ts';
 import { sweepOrphan } from './withdrawal.ts';
 
 /** Never sooner than one suspicion interval after the first beacon, and not while the bus is away. */
@@ -14,9 +14,7 @@ export function mayClose(s: LeaderState): boolean {
   for (const worker of s.workers.values()) {
     // Silent with many others (V3): a complete snapshot without its endpoints would withdraw them all.
     if (worker.state === 'silent' && !worker.view.hasInventory) return false;
-    const quietMs = s.nowMs - Math.max(worker.heardMs, s.busUpSinceMs, s.startedMs);
-    if (worker.state === 'alive' && !worker.view.hasInventory && quietMs < s.options.suspicionMs)
-      return false;
+    if (worker.state === 'alive' && !worker.view.hasInventory && !isSilent(s, worker)) return false;
   }
   return true;
 }

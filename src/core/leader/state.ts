@@ -61,6 +61,8 @@ export class WorkerNode implements Candidate {
   /** Since when nobody subscribes for it, by the word of our own server alone. */
   unsubscribedMs: number | undefined;
   inventoryAskedMs: number = Number.NEGATIVE_INFINITY;
+  /** Since its last inventory. */
+  inventoryAsks = 0;
   /** Of the reports that were refused, the latest life that was said of. */
   refusedLife: Incarnation = NO_INCARNATION;
   /**
@@ -226,6 +228,8 @@ export class LeaderState {
   readonly deciding: Set<FunctionUid> = new Set();
   /** A worker came with this input: what waits for room need not wait for the next tick. */
   hasJoined = false;
+  /** When the last one came that had not been heard under this term, or was taken for dead. */
+  joinedMs: number = Number.NEGATIVE_INFINITY;
   /** More is wanted of them than any worker had room for: looked at again with the next worker that comes. */
   readonly roomless: Set<FunctionUid> = new Set();
   /** Starts that may still be commanded before the next tick. */

@@ -8,7 +8,9 @@
  *       is the worker's, something must have come through each that is known. Our own server is never out of reach.
  *       Everything else is silence, judged by timer;
  *   V3  silence counts only while the leader's own bus is up; more than a third of a fleet of four or more silent together
- *       says something about the network, and nothing is withdrawn.
+ *       says something about the network, and nothing is withdrawn;
+ *   V4  of a great fleet, whoever is known by name alone is not silent while others are still being heard for the first time: a
+ *       leader that is slow to hear thousands says nothing about them. For three suspicion intervals at most.
  */
 import { orderIncarnation, compareFence, NO_INCARNATION } from '../model/fence.ts';
 import type { WorkerId } from '../../lib/ids.ts';
@@ -24,7 +26,12 @@ import { settleTrial } from './trials.ts';
 import { sweepOrphan } from './withdrawal.ts';
 
 const INVENTORY_ASK_MS = 500;
+/** A great fleet spreads its inventories: asked again sooner, it would answer twice, and the leader fall behind further. */
+const INVENTORY_SPREAD_MS = 1_000;
+const MAX_INVENTORY_WAIT_MS = 6_000;
 const SMALL_FLEET = 32;
+/** V4, in suspicion intervals. */
+const ARRIVAL_INTERVALS = 3;
 
 export function workerNode(s: LeaderState, id: WorkerId): WorkerNode {
   return s.workers.get(id) ?? s.addWorker(id);
@@ -50,6 +57,7 @@ export function onWorkerReport(s: LeaderState, id: WorkerId, report: WorkerRepor
   if (result.inventoried) {
     if (!node.reported) s.progress.reported(s.nowMs);
     node.reported = true;
+    node.inventoryAsks = 0;
     reconcileInventory(s, node);
   }
   forgetUnseen(s, node);
@@ -62,6 +70,7 @@ function heard(s: LeaderState, node: WorkerNode): void {
     s.event('worker-joined', node.id, `${node.view.driver}, ${node.view.capacity.cpuMillis} mCPU`);
     // Room for what waits: functions with load are active.
     s.hasJoined = true;
+    s.joinedMs = s.nowMs;
     s.nextDecideMs = s.nowMs;
   }
   node.heard = true;
@@ -126,17 +135,25 @@ function tellDuplicate(s: LeaderState, node: WorkerNode, other: { ms: number; no
 }
 
 function askInventory(s: LeaderState, node: WorkerNode): void {
-  if (s.nowMs - node.inventoryAskedMs < INVENTORY_ASK_MS) return;
+  const isGreat = s.workers.size > SMALL_FLEET;
+  if (s.nowMs - node.inventoryAskedMs < inventoryWaitMs(isGreat, node.inventoryAsks)) return;
   node.inventoryAskedMs = s.nowMs;
+  node.inventoryAsks++;
   s.effect({
     kind: 'notice',
     worker: node.id,
     notice: {
       fence: s.options.fence,
       incarnation: node.view.incarnation,
-      notice: { kind: 'send-inventory', spreadMs: s.workers.size > SMALL_FLEET ? 1_000 : 0 },
+      notice: { kind: 'send-inventory', spreadMs: isGreat ? INVENTORY_SPREAD_MS : 0 },
     },
   });
+}
+
+/** Before the next request, after so many that no inventory has answered yet. */
+function inventoryWaitMs(isGreat: boolean, asks: number): number {
+  if (!isGreat || asks === 0) return INVENTORY_ASK_MS;
+  return Math.min((INVENTORY_SPREAD_MS + INVENTORY_ASK_MS) * 2 ** (asks - 1), MAX_INVENTORY_WAIT_MS);
 }
 
 /** A data plane could not connect: the worker's next inventory says what is true. */
@@ -255,9 +272,18 @@ function reconcileInventory(s: LeaderState, node: WorkerNode): void {
 
 // ---- liveness -----------------------------------------------------------------------------------------------------
 
+/** Its suspicion ran out, by timer (V3, V4). */
+export function isSilent(s: LeaderState, node: WorkerNode): boolean {
+  const { suspicionMs } = s.options;
+  const quietMs = s.nowMs - Math.max(node.heardMs, s.busUpSinceMs);
+  if (quietMs < suspicionMs) return false;
+  const mayArrive = !node.heard && s.workers.size > SMALL_FLEET && quietMs < ARRIVAL_INTERVALS * suspicionMs;
+  return !mayArrive || s.nowMs - s.joinedMs >= suspicionMs;
+}
+
 export function checkWorkers(s: LeaderState): void {
   if (!s.busUp) return;
-  const { overdueMs, workerHeartbeatMs, suspicionMs } = s.options;
+  const { overdueMs, workerHeartbeatMs } = s.options;
   let silent = 0;
   let fleet = 0;
   let probing = 0;
@@ -265,8 +291,8 @@ export function checkWorkers(s: LeaderState): void {
   for (const node of s.workers.values()) {
     if (node.state === 'dead') continue;
     fleet++;
+    if (isSilent(s, node)) silent++;
     const quietMs = s.nowMs - Math.max(node.heardMs, s.busUpSinceMs);
-    if (quietMs >= suspicionMs) silent++;
     const dueMs = node.heard ? workerHeartbeatMs + overdueMs : overdueMs;
     const isDue = quietMs >= dueMs && !node.probing && s.nowMs >= node.nextProbeMs && mayProbe(s, node);
     if (isDue && probing < limits.workerProbes) {
@@ -278,9 +304,7 @@ export function checkWorkers(s: LeaderState): void {
   if (silent === 0) return;
   const isMassSilence = fleet >= 4 && silent * 3 > fleet;
   for (const node of s.workers.values()) {
-    if (node.state !== 'alive') continue;
-    const quietMs = s.nowMs - Math.max(node.heardMs, s.busUpSinceMs);
-    if (quietMs < suspicionMs) continue;
+    if (node.state !== 'alive' || !isSilent(s, node)) continue;
     node.state = 'silent';
     s.event(
       'worker-silent',
@@ -289,8 +313,13 @@ export function checkWorkers(s: LeaderState): void {
     );
   }
   if (isMassSilence) return;
-  for (const node of s.workers.values())
-    if (node.state === 'silent') bury(s, node, 'silent past its suspicion');
+  let buried = 0;
+  for (const node of s.workers.values()) {
+    if (node.state !== 'silent') continue;
+    if (buried >= limits.buriedSandboxes) break;
+    buried += node.placed.size;
+    bury(s, node, 'silent past its suspicion');
+  }
 }
 
 export function onWorkerProbed(

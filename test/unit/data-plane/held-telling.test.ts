@@ -39,9 +39,11 @@ function telling(endpoints: readonly Endpoint[]) {
       workers: parts.flatMap((part) => part.workers),
     };
   };
+  let seq = 0;
   const hear = (changes: EndpointChange[]): void => {
-    table.onBatch({ fence: { epoch: 1, term: 2 }, seq: 1, changes: [] }, 0);
-    table.onBatch({ fence: { epoch: 1, term: 2 }, seq: 2, changes }, 0);
+    const fence = { epoch: 1, term: 2 };
+    if (seq === 0) table.onBatch({ fence, seq: ++seq, changes: [] }, 0);
+    table.onBatch({ fence, seq: ++seq, changes }, 0);
   };
   const confirm = (list: readonly Endpoint[]): void =>
     hear(list.map((endpoint) => ({ kind: 'put', endpoint })));
@@ -87,6 +89,29 @@ describe('a great table', () => {
     expect(tell(2_999)).toBeUndefined();
     expect(tell(3_000)).toEqual({ endpoints: idle.slice(0, 1), workers: [] });
     expect(tell(9_000)).toBeUndefined();
+  });
+
+  it('waits on with the rest while it melts, and tells it when it melts no longer', () => {
+    const many = held(3, 40);
+    const { tell, confirm } = telling(many);
+    tell(0);
+    confirm(many.slice(20));
+    expect(tell(2_000)).toBeUndefined();
+    confirm(many.slice(10, 20));
+    expect(tell(2_499)).toBeUndefined();
+    expect(tell(2_500)).toBeUndefined();
+    confirm(many.slice(8, 10));
+    expect(tell(3_000)).toEqual({ endpoints: many.slice(0, 8), workers: [] });
+    expect(tell(4_000)).toEqual({ endpoints: many.slice(0, 8), workers: [] });
+    expect(tell(9_000)).toBeUndefined();
+  });
+
+  it('waits no longer when what is left is little', () => {
+    const many = held(3, 40);
+    const { tell, confirm } = telling(many);
+    tell(0);
+    confirm(many.slice(GREAT));
+    expect(tell(2_000)).toEqual({ endpoints: many.slice(0, GREAT), workers: [] });
   });
 
   it('is told of a function as soon as it is asked for, once', () => {

@@ -73,6 +73,23 @@ describe('a turn', () => {
     expect(log).toEqual(['w1', 'd1', 'w2', 'd2', 'w3', '|']);
   });
 
+  it('gives the fleet as much time as the data planes, however long a piece of theirs takes', () => {
+    for (let n = 0; n < 12; n++) loop.bulk(work('w', 1), 'workers');
+    for (let n = 0; n < 3; n++) loop.bulk(work('d', 4), 'data-planes');
+    clock.settle();
+    expect(log.join('').replaceAll('|', '')).toBe('wdwwwwdwwwwdwww');
+  });
+
+  it('saves no time up for a source that had nothing to do', () => {
+    for (let n = 0; n < 8; n++) loop.bulk(work('w', 1), 'workers');
+    clock.settle();
+    log = [];
+    for (let n = 0; n < 3; n++) loop.bulk(work('w', 1), 'workers');
+    for (let n = 0; n < 3; n++) loop.bulk(work('d', 1), 'data-planes');
+    clock.settle();
+    expect(log.join('').replaceAll('|', '')).toBe('wdwdwd');
+  });
+
   it('does Raft’s input between two pieces of bulk work, also what Raft’s input brings about', () => {
     loop.bulk(() => {
       log.push('1');
