@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import { explain, isBatonError } from '../../src/lib/errors.ts';
 import { coldAndWarm, deployExamples, failover, scaleOut, scaleToZero } from './acts.ts';
 import { demandPython } from './python.ts';
+import { writable } from '../result-file.ts';
 import { Stage } from './stage.ts';
 import { failoverSvg } from './picture.ts';
 
@@ -66,7 +67,23 @@ function summary(
   for (const [what, value] of rows) process.stdout.write(`  ${what.padEnd(36)} ${value}\n`);
 }
 
-const { values } = parseArgs({ options: { json: { type: 'string' }, svg: { type: 'string' } } });
+function complain(error: unknown): void {
+  const hint = isBatonError(error) && error.hint !== undefined ? ` — ${error.hint}` : '';
+  process.stderr.write(`demo: ${explain(error)}${hint}\n`);
+}
+
+/** Before anything starts: what cannot be written at the end would be lost. */
+function parse(): { readonly json: string | undefined; readonly svg: string | undefined } {
+  try {
+    const { values } = parseArgs({ options: { json: { type: 'string' }, svg: { type: 'string' } } });
+    return { json: writable('json', values.json), svg: writable('svg', values.svg) };
+  } catch (error) {
+    complain(error);
+    return process.exit(2);
+  }
+}
+
+const values = parse();
 const stage = new Stage();
 let ended = false;
 const end = async (): Promise<void> => {
@@ -80,8 +97,7 @@ try {
   if (!(await play(stage, values.json, values.svg))) process.exitCode = 1;
 } catch (error) {
   process.exitCode = 1;
-  const hint = isBatonError(error) && error.hint !== undefined ? ` — ${error.hint}` : '';
-  process.stderr.write(`demo: ${explain(error)}${hint}\n`);
+  complain(error);
   if (values.json !== undefined)
     writeFileSync(
       values.json,

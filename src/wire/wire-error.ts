@@ -1,9 +1,10 @@
 /** What can be wrong with bytes from outside, and the helpers with which every codec says so. */
-import { BinaryWriter } from '@bufbuild/protobuf/wire';
+import type { BinaryWriter } from '@bufbuild/protobuf/wire';
 import { assert } from '../lib/assert.ts';
 import { BatonError } from '../lib/errors.ts';
 import { limits } from '../lib/limits.ts';
 import { NumberReader } from './number-reader.ts';
+import { NumberWriter } from './number-writer.ts';
 
 /** `malformed`: not decodable, or a field out of bounds. `unknown-kind`: well formed, and newer than this build. */
 export class WireError extends BatonError {
@@ -31,7 +32,7 @@ interface Decodable<T> {
 }
 
 /** One for all: its buffer has grown to what is written here, and what is finished is a copy. */
-let writer = new BinaryWriter();
+let writer = new NumberWriter();
 
 /** Encodes one bus message; over the limit is a programmer's error, because every list is split before it gets here. */
 export function pack<T>(type: Encodable<T>, message: T): Uint8Array {
@@ -40,7 +41,7 @@ export function pack<T>(type: Encodable<T>, message: T): Uint8Array {
     bytes = type.encode(message, writer).finish();
   } catch (error) {
     // What it had begun would stand before the next message.
-    writer = new BinaryWriter();
+    writer = new NumberWriter();
     throw error;
   }
   assert(bytes.length <= limits.messageBytes, `a message of ${bytes.length} bytes is over the limit`);

@@ -42,6 +42,7 @@ function parse(): { json: string | undefined; jobs: number; list: boolean; chose
   const chosen = mutants.filter(
     (mutant) => (group === undefined || mutant.group === group) && (only?.includes(mutant.id) ?? true),
   );
+  if (chosen.length === 0) return flags.refuse(`--only: none of these is in the group ${group ?? ''}`);
   if (check !== undefined && !isCheck(check))
     return flags.refuse(`--check: ${check}: give golden, sim or tests`);
   const asked = check === undefined ? chosen : chosen.map((mutant) => ({ ...mutant, checks: [check] }));

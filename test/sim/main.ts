@@ -4,6 +4,7 @@
  * a failure is shrunk to the faults it needs.
  */
 import { execFileSync, fork } from 'node:child_process';
+import { once } from 'node:events';
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -16,6 +17,8 @@ import { everyFailedSeed } from './regressions/seeds.ts';
 import { shrink, tellSchedule } from './shrink.ts';
 
 const SHRINK_RUNS = 60;
+/** What a simulated cluster throws away in a moment is much, and little of it lives on: a fifteenth of the time of a share. */
+const NURSERY_MIB = 32;
 
 const flags = new Flags('sim');
 const values = flags.parse({
@@ -28,8 +31,8 @@ const values = flags.parse({
   story: { type: 'boolean', default: false },
   /** Every seed that failed once. */
   regressions: { type: 'boolean', default: false },
-  /** Internal: this process runs the seeds of one share and sends their rows to its parent. */
-  share: { type: 'string' },
+  /** Internal: this process is given a share of the seeds by its parent, and sends it their rows. */
+  share: { type: 'boolean', default: false },
 });
 
 /** What is kept of a run: small, and enough for the summary. */
@@ -105,15 +108,19 @@ async function runOne(seed: number): Promise<boolean> {
   );
   if (!ok || values.story) process.stdout.write(`${result.story.join('\n')}\n`);
   for (const violation of result.violations) process.stdout.write(`violation at ${violation}\n`);
-  for (const [name, svg] of result.pictures) {
-    const path = `sim-${seed}-${name}.svg`;
-    writeFileSync(path, svg);
-    process.stdout.write(`drawn in ${path}\n`);
-  }
+  draw(`sim-${seed}`, result);
   if (json !== undefined)
     writeFileSync(json, `${JSON.stringify(summary([rowOf(result, beganMs)], Number(wall)), null, 2)}\n`);
   if (!ok) await tellShrunk(options, result.violations);
   return ok;
+}
+
+function draw(prefix: string, { pictures }: SimResult): void {
+  for (const [name, svg] of pictures) {
+    const path = `${prefix}-${name}.svg`;
+    writeFileSync(path, svg);
+    process.stdout.write(`drawn in ${path}\n`);
+  }
 }
 
 /** The faults that it needs, and what they lead to when there are no others. */
@@ -123,8 +130,9 @@ async function tellShrunk(options: SimOptions, violations: readonly string[]): P
   process.stdout.write(`shrinking ${options.schedule.length} faults (${SHRINK_RUNS} runs at most) …\n`);
   const small = await shrink(options, SHRINK_RUNS, (left) => process.stderr.write(`  ${left} faults \r`));
   process.stdout.write(`these faults are enough:\n${tellSchedule(small).join('\n')}\n`);
-  const { story } = await simulate(small.seed, small);
-  process.stdout.write(`their story:\n${story.join('\n')}\n`);
+  const told = await simulate(small.seed, small);
+  process.stdout.write(`their story:\n${told.story.join('\n')}\n`);
+  draw(`sim-${small.seed}-shrunk`, told);
 }
 
 const isVacuous = (violation: string): boolean => violation.includes('vacuous');
@@ -158,10 +166,10 @@ function summary(rows: readonly Row[], wallSeconds: number): object {
 }
 
 /** Seeds of this share, one after the other; the parent hears of each, and nobody goes on without it. */
-async function runShare(share: string): Promise<void> {
+async function runShare(): Promise<void> {
   const orphaned = (): void => process.exit(1);
   process.on('disconnect', orphaned);
-  const seeds = JSON.parse(share) as number[];
+  const [seeds] = (await once(process, 'message')) as [readonly number[]];
   for (const seed of seeds) {
     const beganMs = performance.now();
     process.send?.(rowOf(await simulate(seed, drawOptions(seed, lengthOf('long'))), beganMs));
@@ -180,13 +188,22 @@ interface Ran {
 function readJournal(path: string, { commit, length }: Ran): Row[] {
   if (!values.resume || !existsSync(path)) return [];
   const lines = readFileSync(path, 'utf8').split('\n').slice(0, -1).filter(Boolean);
-  const all = lines.map((line) => JSON.parse(line) as Row & Ran);
-  const rows = all.filter((row) => row.commit === commit && row.length === length);
-  if (rows.length < all.length)
+  const all = lines.map(readRow);
+  const rows = all.filter((row) => row?.commit === commit && row.length === length) as Row[];
+  const others = all.length - rows.length;
+  if (others > 0)
     process.stderr.write(
-      `sim: ${all.length - rows.length} rows of ${path} are of another commit or length: run again\n`,
+      `sim: ${others} rows of ${path} are damaged, or of another commit or length: run again\n`,
     );
   return rows;
+}
+
+function readRow(line: string): (Row & Ran) | undefined {
+  try {
+    return JSON.parse(line) as Row & Ran;
+  } catch {
+    return undefined;
+  }
 }
 
 async function runMany(count: number): Promise<boolean> {
@@ -226,11 +243,11 @@ async function runMany(count: number): Promise<boolean> {
 
 /** @returns how it ended before its time, if it did */
 function runJob(seeds: readonly number[], onRow: (row: Row) => void): Promise<string | undefined> {
-  const args = ['--share', JSON.stringify(seeds), '--length', lengthOf('long')];
-  const child = fork(fileURLToPath(import.meta.url), args, {
-    execArgv: process.execArgv,
+  const child = fork(fileURLToPath(import.meta.url), ['--share', '--length', lengthOf('long')], {
+    execArgv: [...process.execArgv, `--max-semi-space-size=${NURSERY_MIB}`],
     cwd: dirname(fileURLToPath(import.meta.url)),
   });
+  child.send(seeds);
   const end = (): void => void child.kill();
   process.once('SIGINT', end);
   return new Promise((resolve) => {
@@ -268,7 +285,7 @@ function refuseMixed(): void {
 }
 
 refuseMixed();
-if (values.share !== undefined) await runShare(values.share);
+if (values.share) await runShare();
 else if (values.regressions) process.exitCode = (await runRegressions()) ? 0 : 1;
 else {
   const ok =
