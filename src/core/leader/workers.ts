@@ -10,7 +10,7 @@
  *   V3  silence counts only while the leader's own bus is up; more than a third of a fleet of four or more silent together
  *       says something about the network, and nothing is withdrawn;
  *   V4  of a great fleet, whoever is known by name alone is not silent while others are still being heard for the first time: a
- *       leader that is slow to hear thousands says nothing about them. For three suspicion intervals at most.
+ *       leader that is slow to hear thousands says nothing about them. For ten suspicion intervals at most.
  */
 import { orderIncarnation, compareFence, NO_INCARNATION } from '../model/fence.ts';
 import type { WorkerId } from '../../lib/ids.ts';
@@ -31,7 +31,7 @@ const INVENTORY_SPREAD_MS = 1_000;
 const MAX_INVENTORY_WAIT_MS = 6_000;
 const SMALL_FLEET = 32;
 /** V4, in suspicion intervals. */
-const ARRIVAL_INTERVALS = 3;
+const ARRIVAL_INTERVALS = 10;
 
 export function workerNode(s: LeaderState, id: WorkerId): WorkerNode {
   return s.workers.get(id) ?? s.addWorker(id);
