@@ -224,6 +224,11 @@ export class ControlPlane implements ControlPlaneBackend {
     return this.#driver().status();
   }
 
+  /** Where the state stands that {@link stateHash} is of. */
+  appliedIndex(): number {
+    return this.#driver().state.appliedIndex;
+  }
+
   stateHash(): string {
     return this.#driver().state.hash();
   }

@@ -75,6 +75,8 @@ export class RaftDriver {
   #warnedOfEpoch = 0;
   /** NATS servers, by the member that spoke through it last. */
   readonly #servers = new Map<ReplicaId, string>();
+  /** Subjects of the members, made once: a string that is made for each message is also hashed for each. */
+  readonly #peers: ReadonlyMap<ReplicaId, string>;
   /** R1: tickets whose write is running, oldest first. */
   readonly #tickets: { readonly ticket: number; readonly after: readonly RaftMessage[]; done: boolean }[] =
     [];
@@ -96,6 +98,7 @@ export class RaftDriver {
     this.#config = config;
     this.#ports = ports;
     this.#subjects = subjects;
+    this.#peers = new Map(config.members.map(({ id }) => [id, subjects.raft(id, config.replica)]));
     this.#loop = loop;
     this.#drops = drops;
     this.#events = events;
@@ -254,7 +257,7 @@ export class RaftDriver {
   #send(message: RaftMessage): void {
     const { raftBus } = this.#ports;
     const payload = encodeRaftMessage(message, raftBus.status().server);
-    raftBus.publish(this.#subjects.raft(message.to, message.from), payload);
+    raftBus.publish(this.#peers.get(message.to) ?? this.#subjects.raft(message.to, message.from), payload);
   }
 
   #persist(persist: Persist, after: readonly RaftMessage[]): void {

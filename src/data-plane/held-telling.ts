@@ -9,8 +9,7 @@
  */
 import type { EndpointReplica } from '../core/endpoints/endpoint-replica.ts';
 import type { FunctionLoad } from '../core/model/data-plane-report.ts';
-import type { Endpoint } from '../core/model/sandbox.ts';
-import type { FunctionUid, WorkerId } from '../lib/ids.ts';
+import type { FunctionUid } from '../lib/ids.ts';
 import { splitHeld, type HeldPart } from '../wire/data-plane-codec.ts';
 
 const AGAIN_MS = 1_000;
@@ -26,8 +25,8 @@ export class HeldTelling {
   /** Tellings still to come, and when the next one is due. */
   #left = 0;
   #dueMs = 0;
-  /** Of a great table: what was left for later, by function. */
-  #rest: Map<FunctionUid, Endpoint[]> | undefined = undefined;
+  /** While the rest of a great table is left for later: functions that it is not left of. */
+  #told: Set<FunctionUid> | undefined = undefined;
   /** Of the rest: functions whose turn has come early, and is being told. */
   #early: readonly FunctionUid[] = [];
   #isFirst = false;
@@ -45,28 +44,26 @@ export class HeldTelling {
     this.#left = 2;
     this.#dueMs = nowMs;
     this.#isFirst = true;
-    this.#rest = undefined;
+    this.#told = undefined;
     this.#early = [];
   }
 
   /** What is told before these loads are, in parts; undefined: nothing. The same again until {@link done}. */
   next(loads: readonly FunctionLoad[], nowMs: number): HeldPart[] | undefined {
     if (this.#left > 0 && nowMs >= this.#dueMs && !this.#isMelting(nowMs)) return this.#telling(loads);
-    const rest = this.#rest;
-    if (rest === undefined) return undefined;
-    this.#early = loads.flatMap(({ uid }) => (rest.has(uid) ? [uid] : []));
-    if (this.#early.length === 0) return undefined;
-    const table = this.#table();
-    const endpoints = this.#early.flatMap((uid) => rest.get(uid) ?? []);
-    // Some may have been withdrawn since.
-    return splitHeld(
-      endpoints.filter(({ sandbox }) => table.get(sandbox) !== undefined),
-      [],
-    );
+    const told = this.#told;
+    if (told === undefined) return undefined;
+    this.#early = loads.flatMap(({ uid }) => (told.has(uid) ? [] : [uid]));
+    const endpoints = this.#early.flatMap((uid) => this.#table().unconfirmedOf(uid));
+    if (endpoints.length > 0) return splitHeld(endpoints, []);
+    // Under this fence no more of them become unconfirmed.
+    for (const uid of this.#early) told.add(uid);
+    this.#early = [];
+    return undefined;
   }
 
   #isMelting(nowMs: number): boolean {
-    if (this.#rest === undefined) return false;
+    if (this.#isFirst || this.#told === undefined) return false;
     const { unconfirmed } = this.#table();
     const isMelting = unconfirmed > this.#atOnce && unconfirmed < this.#seen * MELTING;
     this.#seen = unconfirmed;
@@ -75,35 +72,26 @@ export class HeldTelling {
   }
 
   #telling(loads: readonly FunctionLoad[]): HeldPart[] {
-    const endpoints = this.#table().unconfirmedEndpoints();
+    const table = this.#table();
     this.#early = [];
-    this.#rest = undefined;
-    this.#seen = endpoints.length;
-    if (!this.#isFirst || endpoints.length <= this.#atOnce) return splitHeld(endpoints, []);
-    const asked = new Set(loads.map(({ uid }) => uid));
-    const rest = new Map<FunctionUid, Endpoint[]>();
-    const told: Endpoint[] = [];
-    const workers = new Set<WorkerId>();
-    for (const endpoint of endpoints) {
-      workers.add(endpoint.worker);
-      const list = asked.has(endpoint.uid) ? told : rest.get(endpoint.uid);
-      if (list === undefined) rest.set(endpoint.uid, [endpoint]);
-      else list.push(endpoint);
-    }
-    this.#rest = rest;
-    return splitHeld(told, [...workers]);
+    this.#told = undefined;
+    this.#seen = table.unconfirmed;
+    if (!this.#isFirst || this.#seen <= this.#atOnce) return splitHeld(table.unconfirmedEndpoints(), []);
+    this.#told = new Set(loads.map(({ uid }) => uid));
+    const asked = [...this.#told].flatMap((uid) => table.unconfirmedOf(uid));
+    return splitHeld(asked, table.workers());
   }
 
   /** All parts have gone out. */
   done(nowMs: number): void {
     if (this.#early.length > 0) {
-      for (const uid of this.#early) this.#rest?.delete(uid);
+      for (const uid of this.#early) this.#told?.add(uid);
       this.#early = [];
       return;
     }
     // The rest is told twice too.
-    if (this.#rest === undefined) this.#left--;
-    this.#dueMs = nowMs + (this.#rest === undefined ? AGAIN_MS : REST_MS);
+    if (this.#told === undefined) this.#left--;
+    this.#dueMs = nowMs + (this.#told === undefined ? AGAIN_MS : REST_MS);
     this.#isFirst = false;
   }
 }

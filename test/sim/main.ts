@@ -18,7 +18,7 @@ import { shrink, tellSchedule } from './shrink.ts';
 
 const SHRINK_RUNS = 60;
 /** What a simulated cluster throws away in a moment is much, and little of it lives on: a fifteenth of the time of a share. */
-const NURSERY_MIB = 32;
+const NURSERY_MIB = 64;
 
 const flags = new Flags('sim');
 const values = flags.parse({

@@ -74,7 +74,7 @@ export class Oracles {
   /** State-machine safety: the same index gives the same state on every replica. Looked at whenever one says something. */
   #holds({ id, process, controlPlane }: SimReplica): void {
     if (process?.alive !== true || controlPlane?.isReady() !== true) return;
-    const { applied } = controlPlane.raft();
+    const applied = controlPlane.appliedIndex();
     if (this.#applied.get(process) === applied) return;
     this.#applied.set(process, applied);
     this.#agreement.holds(id, applied, controlPlane.stateHash());

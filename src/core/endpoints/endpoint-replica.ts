@@ -7,7 +7,7 @@
  *       unconfirmed for five minutes, by age (ports are reused, unix sockets are not: R7);
  *   T4  an entry that refused a connection is out of use here, and still in the table, until it is put again.
  */
-import type { FunctionUid, SandboxId } from '../../lib/ids.ts';
+import type { FunctionUid, SandboxId, WorkerId } from '../../lib/ids.ts';
 import type {
   Beacon,
   EndpointBatch,
@@ -22,12 +22,19 @@ import { RunningDigest } from './digest.ts';
 const UNCONFIRMED_TCP_MS = 5 * 60_000;
 
 interface Entry {
-  endpoint: Endpoint;
-  confirmed: boolean;
-  /** When it became unconfirmed. */
-  sinceMs: number;
+  readonly endpoint: Endpoint;
+  /** Under which it was put: confirmed while that goes on. So a new fence touches no entry, however many there are. */
+  readonly reign: Reign;
   refused: boolean;
 }
+
+/** The time under one fence. */
+interface Reign {
+  /** When the next fence was adopted: since then what is left of it is unconfirmed. */
+  endedMs: number;
+}
+
+const newReign = (): Reign => ({ endedMs: Number.POSITIVE_INFINITY });
 
 export interface TableUpdate {
   /** What the dispatcher has to follow, in order. */
@@ -53,8 +60,12 @@ export class EndpointReplica {
   readonly #entries = new Map<SandboxId, Entry>();
   readonly #owners = new Map<FunctionUid, FunctionOwner>();
   readonly #confirmedOwners = new Map<FunctionUid, FunctionOwner>();
+  /** Entries of each function, and how many each worker has. */
+  readonly #functions = new Map<FunctionUid, Set<SandboxId>>();
+  readonly #workers = new Map<WorkerId, number>();
   #digest = new RunningDigest();
   #confirmed = 0;
+  #reign: Reign = newReign();
   #fence: Fence = NO_FENCE;
   #seq = 0;
 
@@ -64,9 +75,8 @@ export class EndpointReplica {
     table.#fence = saved.fence;
     // The seq of an earlier life says nothing about what was missed since.
     table.#seq = -1;
-    for (const endpoint of saved.endpoints) {
-      table.#entries.set(endpoint.sandbox, { endpoint, confirmed: false, sinceMs: nowMs, refused: false });
-    }
+    const earlier: Reign = { endedMs: nowMs };
+    for (const endpoint of saved.endpoints) table.#set({ endpoint, reign: earlier, refused: false });
     for (const { uid, owner } of saved.owners) table.#owners.set(uid, owner);
     return table;
   }
@@ -107,8 +117,24 @@ export class EndpointReplica {
   /** Those that the leader of the highest fence has not confirmed. */
   unconfirmedEndpoints(): Endpoint[] {
     const unconfirmed: Endpoint[] = [];
-    for (const { confirmed, endpoint } of this.#entries.values()) if (!confirmed) unconfirmed.push(endpoint);
+    for (const { reign, endpoint } of this.#entries.values())
+      if (reign !== this.#reign) unconfirmed.push(endpoint);
     return unconfirmed;
+  }
+
+  /** The same, of one function. */
+  unconfirmedOf(uid: FunctionUid): Endpoint[] {
+    const unconfirmed: Endpoint[] = [];
+    for (const sandbox of this.#functions.get(uid) ?? []) {
+      const entry = this.#entries.get(sandbox);
+      if (entry !== undefined && entry.reign !== this.#reign) unconfirmed.push(entry.endpoint);
+    }
+    return unconfirmed;
+  }
+
+  /** Those that have endpoints here, confirmed or not. */
+  workers(): WorkerId[] {
+    return [...this.#workers.keys()];
   }
 
   get(sandbox: SandboxId): Endpoint | undefined {
@@ -128,7 +154,7 @@ export class EndpointReplica {
     if (batch.seq > this.#seq + 1) return { ...NOTHING, newFence, pull: true };
     this.#seq = batch.seq;
     const changes: EndpointChange[] = [];
-    for (const change of batch.changes) this.#apply(change, nowMs, changes);
+    for (const change of batch.changes) this.#apply(change, changes);
     return { changes, pull: false, newFence, fenced: false };
   }
 
@@ -157,8 +183,8 @@ export class EndpointReplica {
     const changes: EndpointChange[] = [];
     if (snapshot.complete) this.#removeWhatLacks(snapshot, changes);
     for (const { sandbox, uid } of snapshot.withdrawn) this.#remove(sandbox, uid, changes);
-    for (const { uid, owner } of snapshot.owners) this.#apply({ kind: 'owner', uid, owner }, nowMs, changes);
-    for (const endpoint of snapshot.endpoints) this.#apply({ kind: 'put', endpoint }, nowMs, changes);
+    for (const { uid, owner } of snapshot.owners) this.#apply({ kind: 'owner', uid, owner }, changes);
+    for (const endpoint of snapshot.endpoints) this.#apply({ kind: 'put', endpoint }, changes);
     return { changes, pull: false, newFence, fenced: false };
   }
 
@@ -175,25 +201,44 @@ export class EndpointReplica {
   #adopt(fence: Fence, nowMs: number): void {
     this.#fence = fence;
     this.#seq = 0;
-    for (const entry of this.#entries.values()) {
-      if (entry.confirmed) entry.sinceMs = nowMs;
-      entry.confirmed = false;
-    }
+    this.#reign.endedMs = nowMs;
+    this.#reign = newReign();
     this.#confirmed = 0;
     this.#digest = new RunningDigest();
     this.#confirmedOwners.clear();
   }
 
-  #apply(change: EndpointChange, nowMs: number, changes: EndpointChange[]): void {
+  #set(entry: Entry): void {
+    const { sandbox, worker, uid } = entry.endpoint;
+    const before = this.#entries.get(sandbox)?.endpoint;
+    this.#entries.set(sandbox, entry);
+    if (before?.worker === worker && before.uid === uid) return;
+    if (before !== undefined) this.#unlist(before);
+    const same = this.#functions.get(uid);
+    if (same === undefined) this.#functions.set(uid, new Set([sandbox]));
+    else same.add(sandbox);
+    this.#workers.set(worker, (this.#workers.get(worker) ?? 0) + 1);
+  }
+
+  #unlist({ sandbox, worker, uid }: Endpoint): void {
+    const same = this.#functions.get(uid);
+    same?.delete(sandbox);
+    if (same?.size === 0) this.#functions.delete(uid);
+    const left = (this.#workers.get(worker) ?? 0) - 1;
+    if (left > 0) this.#workers.set(worker, left);
+    else this.#workers.delete(worker);
+  }
+
+  #apply(change: EndpointChange, changes: EndpointChange[]): void {
     if (change.kind === 'withdraw') return this.#remove(change.sandbox, change.uid, changes);
     if (change.kind === 'owner') return this.#setOwner(change.uid, change.owner, changes);
     const { endpoint } = change;
     const before = this.#entries.get(endpoint.sandbox);
-    if (before?.confirmed === true) {
+    if (before?.reign === this.#reign) {
       this.#digest.removeEndpoint(before.endpoint);
       this.#confirmed--;
     }
-    this.#entries.set(endpoint.sandbox, { endpoint, confirmed: true, sinceMs: nowMs, refused: false });
+    this.#set({ endpoint, reign: this.#reign, refused: false });
     this.#digest.addEndpoint(endpoint);
     this.#confirmed++;
     if (before === undefined || before.refused || !sameEndpoint(before.endpoint, endpoint))
@@ -203,11 +248,12 @@ export class EndpointReplica {
   #remove(sandbox: SandboxId, uid: FunctionUid, changes: EndpointChange[]): void {
     const entry = this.#entries.get(sandbox);
     if (entry === undefined) return;
-    if (entry.confirmed) {
+    if (entry.reign === this.#reign) {
       this.#digest.removeEndpoint(entry.endpoint);
       this.#confirmed--;
     }
     this.#entries.delete(sandbox);
+    this.#unlist(entry.endpoint);
     changes.push({ kind: 'withdraw', sandbox, uid });
   }
 
@@ -235,9 +281,10 @@ export class EndpointReplica {
 
   /** T3: call now and then. */
   expire(nowMs: number): TableUpdate {
+    if (this.unconfirmed === 0) return NOTHING;
     const changes: EndpointChange[] = [];
     for (const [sandbox, entry] of this.#entries) {
-      const isOld = !entry.confirmed && nowMs - entry.sinceMs > UNCONFIRMED_TCP_MS;
+      const isOld = nowMs - entry.reign.endedMs > UNCONFIRMED_TCP_MS;
       if (isOld && entry.endpoint.address.startsWith('tcp:'))
         this.#remove(sandbox, entry.endpoint.uid, changes);
     }

@@ -1,5 +1,6 @@
 /** JSON with sorted keys: equal values, equal text, whatever the order in which their fields were set. */
 export function canonical(value: unknown): string {
+  if (typeof value === 'number' && Number.isFinite(value)) return `${value}`;
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);
   let text = '';
   if (Array.isArray(value)) {

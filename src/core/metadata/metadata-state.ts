@@ -4,7 +4,7 @@
  */
 import { assert, unreachable } from '../../lib/assert.ts';
 import { functionUid, type Digest, type FunctionName, type FunctionUid } from '../../lib/ids.ts';
-import { addLanes, hashText, lanesToHex, subtractLanes, type Lanes } from '../../lib/lanes.ts';
+import { addLanes, hashLane, hashText, lanesToHex, subtractLanes, type Lanes } from '../../lib/lanes.ts';
 import { limits } from '../../lib/limits.ts';
 import type { FunctionRecord } from '../model/function.ts';
 import type { MetadataCommand, MetadataOutcome, RequestId } from '../model/metadata.ts';
@@ -215,5 +215,5 @@ export class MetadataState {
 /** Of what the command says, without who asks: 32 bits, to tell a retry from another command under the same id. */
 function fingerprintOf(command: Mutation): number {
   const { requestId: _, ...content } = command;
-  return hashText(canonical(content))[0];
+  return hashLane(canonical(content));
 }

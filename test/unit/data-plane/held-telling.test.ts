@@ -106,6 +106,14 @@ describe('a great table', () => {
     expect(tell(9_000)).toBeUndefined();
   });
 
+  it('does not wait with the first word when that was cut off, however fast the table melts', () => {
+    const many = held(3, 40);
+    const { held: cut, tell, confirm } = telling(many);
+    cut.next([load(3)], 0);
+    confirm(many.slice(20));
+    expect(tell(100, [load(3)])?.endpoints).toEqual(many.slice(0, 20));
+  });
+
   it('waits no longer when what is left is little', () => {
     const many = held(3, 40);
     const { tell, confirm } = telling(many);

@@ -6,7 +6,7 @@ import { crc32c } from '../../../src/lib/crc32c.ts';
 import { BatonError, explain, isBatonError } from '../../../src/lib/errors.ts';
 import { fromHex, toHex } from '../../../src/lib/hex.ts';
 import * as ids from '../../../src/lib/ids.ts';
-import { addLanes, hashText, lanesToHex, subtractLanes, type Lanes } from '../../../src/lib/lanes.ts';
+import { addLanes, hashLane, hashText, lanesToHex, subtractLanes, type Lanes } from '../../../src/lib/lanes.ts';
 import { limits } from '../../../src/lib/limits.ts';
 import { prng } from '../../../src/lib/prng.ts';
 
@@ -199,6 +199,15 @@ describe('lanes', () => {
       expect(values.size).toBeGreaterThan(1_998);
     }
     expect(new Set(hashText('x')).size).toBe(4);
+  });
+
+  it('of the first lane alone is what that is in all four', () => {
+    fc.assert(
+      fc.property(fc.string(), (text) => {
+        expect(hashLane(text)).toBe(hashText(text)[0]);
+      }),
+      { seed: 3, numRuns: 200 },
+    );
   });
 
   it('prints 32 digits', () => {
