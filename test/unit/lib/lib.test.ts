@@ -6,7 +6,14 @@ import { crc32c } from '../../../src/lib/crc32c.ts';
 import { BatonError, explain, isBatonError } from '../../../src/lib/errors.ts';
 import { fromHex, toHex } from '../../../src/lib/hex.ts';
 import * as ids from '../../../src/lib/ids.ts';
-import { addLanes, hashLane, hashText, lanesToHex, subtractLanes, type Lanes } from '../../../src/lib/lanes.ts';
+import {
+  addLanes,
+  hashLane,
+  hashText,
+  lanesToHex,
+  subtractLanes,
+  type Lanes,
+} from '../../../src/lib/lanes.ts';
 import { limits } from '../../../src/lib/limits.ts';
 import { prng } from '../../../src/lib/prng.ts';
 
