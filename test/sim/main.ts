@@ -17,7 +17,7 @@ import { everyFailedSeed } from './regressions/seeds.ts';
 import { shrink, tellSchedule } from './shrink.ts';
 
 const SHRINK_RUNS = 60;
-/** What a simulated cluster throws away in a moment is much, and little of it lives on: a fifteenth of the time of a share. */
+/** A simulated cluster throws away much at once and keeps little: with V8's own 16 the collector has a good part of a share's time. */
 const NURSERY_MIB = 64;
 
 const flags = new Flags('sim');
@@ -285,6 +285,8 @@ function refuseMixed(): void {
 }
 
 refuseMixed();
+if (values.share && process.send === undefined)
+  flags.refuse('--share: it is given by a parent; give --seeds N');
 if (values.share) await runShare();
 else if (values.regressions) process.exitCode = (await runRegressions()) ? 0 : 1;
 else {

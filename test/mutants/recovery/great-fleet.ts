@@ -3,6 +3,7 @@ import type { Mutant } from '../mutant.ts';
 
 const WORKERS = 'src/core/leader/workers.ts';
 const LOOP = 'src/control-plane/turn-loop.ts';
+const FLEET_TESTS = ['test/unit/leader'];
 
 export const greatFleet: readonly Mutant[] = [
   {
@@ -18,6 +19,7 @@ export const greatFleet: readonly Mutant[] = [
       },
     ],
     checks: ['tests'],
+    tests: FLEET_TESTS,
   },
   {
     id: 'arriving-for-ever',
@@ -26,6 +28,7 @@ export const greatFleet: readonly Mutant[] = [
     source: 'own',
     edits: [{ file: WORKERS, find: ' && quietMs < ARRIVAL_INTERVALS * suspicionMs', replace: '' }],
     checks: ['tests'],
+    tests: FLEET_TESTS,
   },
   {
     id: 'inventory-asked-with-each-heartbeat',
@@ -40,6 +43,7 @@ export const greatFleet: readonly Mutant[] = [
       },
     ],
     checks: ['tests'],
+    tests: FLEET_TESTS,
   },
   {
     id: 'buried-all-at-once',
@@ -48,6 +52,7 @@ export const greatFleet: readonly Mutant[] = [
     source: 'own',
     edits: [{ file: WORKERS, find: '    if (buried >= limits.buriedSandboxes) break;\n', replace: '' }],
     checks: ['tests'],
+    tests: FLEET_TESTS,
   },
   {
     id: 'fleet-behind-tables',

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { Leader } from '../../../src/core/leader/leader.ts';
 import { dataPlaneId, functionUid, sandboxId, workerId } from '../../../src/lib/ids.ts';
+import { leaderOptions } from './options.ts';
 
 const SUSPICION_MS = 3_000;
 const TICK_MS = 25;
@@ -25,19 +26,7 @@ class Watch {
 
   constructor(others: readonly string[]) {
     this.leader = new Leader(
-      {
-        fence: { epoch: 1, term: 2 },
-        suspicionMs: SUSPICION_MS,
-        leaseMs: 3_000,
-        workerHeartbeatMs: 1_000,
-        overdueMs: 300,
-        coldStartPaceMs: 100,
-        decideEveryMs: 250,
-        trialTimeoutMs: 2_000,
-        specWaitMs: 2_000,
-        artifactSources: [],
-        placement: 'least-allocated',
-      },
+      leaderOptions({ fence: { epoch: 1, term: 2 }, suspicionMs: SUSPICION_MS }),
       [],
       1,
       this.nowMs,

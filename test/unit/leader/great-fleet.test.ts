@@ -5,6 +5,7 @@ import type { LeaderEffect } from '../../../src/core/leader/types.ts';
 import type { WorkerReport } from '../../../src/core/model/worker-report.ts';
 import { dataPlaneId, functionUid, sandboxId, workerId, type WorkerId } from '../../../src/lib/ids.ts';
 import { limits } from '../../../src/lib/limits.ts';
+import { leaderOptions } from './options.ts';
 
 const SUSPICION_MS = 3_000;
 const TICK_MS = 25;
@@ -31,19 +32,7 @@ class Fleet {
   constructor(size: number, sandboxesEach = 1) {
     this.ids = Array.from({ length: size }, (_, i) => workerId(`w${i}`));
     this.leader = new Leader(
-      {
-        fence: FENCE,
-        suspicionMs: SUSPICION_MS,
-        leaseMs: 3_000,
-        workerHeartbeatMs: HEARTBEAT_MS,
-        overdueMs: 300,
-        coldStartPaceMs: 100,
-        decideEveryMs: 250,
-        trialTimeoutMs: 2_000,
-        specWaitMs: 2_000,
-        artifactSources: [],
-        placement: 'least-allocated',
-      },
+      leaderOptions({ fence: FENCE, suspicionMs: SUSPICION_MS, workerHeartbeatMs: HEARTBEAT_MS }),
       [],
       1,
       this.nowMs,

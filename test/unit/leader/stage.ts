@@ -16,6 +16,7 @@ import {
   type WorkerId,
 } from '../../../src/lib/ids.ts';
 import { specWith } from '../autoscaler/fixtures.ts';
+import { leaderOptions } from './options.ts';
 
 export const SUSPICION_MS = 1_000;
 const TICK_MS = 25;
@@ -57,20 +58,7 @@ export class Stage {
 
   #newLeader(): Leader {
     return new Leader(
-      {
-        fence: { epoch: 1, term: this.#term },
-        suspicionMs: SUSPICION_MS,
-        leaseMs: 3_000,
-        workerHeartbeatMs: 1_000,
-        overdueMs: 300,
-        coldStartPaceMs: 100,
-        decideEveryMs: 250,
-        trialTimeoutMs: 2_000,
-        specWaitMs: 2_000,
-        artifactSources: [],
-        placement: 'least-allocated',
-        ...this.#options,
-      },
+      leaderOptions({ fence: { epoch: 1, term: this.#term }, suspicionMs: SUSPICION_MS, ...this.#options }),
       [...this.#records.values()],
       this.#index,
       this.nowMs,
