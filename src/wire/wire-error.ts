@@ -34,6 +34,9 @@ interface Decodable<T> {
 /** One for all: its buffer has grown to what is written here, and what is finished is a copy. */
 let writer = new NumberWriter();
 
+/** One for all: nothing is read while something is being read. What is converted may be: the message is whole by then. */
+const reader = new NumberReader();
+
 /** Encodes one bus message; over the limit is a programmer's error, because every list is split before it gets here. */
 export function pack<T>(type: Encodable<T>, message: T): Uint8Array {
   let bytes: Uint8Array;
@@ -57,7 +60,7 @@ export function unpack<W, T>(
 ): T {
   let wire: W;
   try {
-    wire = type.decode(new NumberReader(bytes));
+    wire = type.decode(reader.open(bytes));
   } catch (error) {
     throw new WireError('malformed', what, error);
   }

@@ -17,8 +17,12 @@ import { everyFailedSeed } from './regressions/seeds.ts';
 import { shrink, tellSchedule } from './shrink.ts';
 
 const SHRINK_RUNS = 60;
-/** A simulated cluster throws away much at once and keeps little: with V8's own 16 the collector has a good part of a share's time. */
-const NURSERY_MIB = 64;
+/**
+ * A simulated cluster throws away much at once and keeps little: with V8's own 16 MiB for what is new the collector has a good part
+ * of a share's time. Every processor has a share, and none is left for the collector's threads; where an error came from is asked of
+ * the run of its seed alone.
+ */
+const SHARE_FLAGS = ['--max-semi-space-size=64', '--single-threaded-gc', '--stack-trace-limit=0'];
 
 const flags = new Flags('sim');
 const values = flags.parse({
@@ -165,12 +169,13 @@ function summary(rows: readonly Row[], wallSeconds: number): object {
   };
 }
 
-/** Seeds of this share, one after the other; the parent hears of each, and nobody goes on without it. */
+/** One seed after the other, as the parent gives them; it hears of each, and nobody goes on without it. */
 async function runShare(): Promise<void> {
   const orphaned = (): void => process.exit(1);
   process.on('disconnect', orphaned);
-  const [seeds] = (await once(process, 'message')) as [readonly number[]];
-  for (const seed of seeds) {
+  for (;;) {
+    const [{ seed }] = (await once(process, 'message')) as [{ seed?: number }];
+    if (seed === undefined) break;
     const beganMs = performance.now();
     process.send?.(rowOf(await simulate(seed, drawOptions(seed, lengthOf('long'))), beganMs));
   }
@@ -224,8 +229,8 @@ async function runMany(count: number): Promise<boolean> {
     if (!row.ok) process.stdout.write(`seed ${row.seed} FAILED: ${row.violations[0] ?? ''}\n`);
     if (rows.length % 10 === 0) process.stderr.write(`  ${rows.length} of ${count} seeds\n`);
   };
-  const share = (job: number): number[] => left.filter((_seed, i) => i % jobs === job);
-  const ends = await Promise.all(Array.from({ length: jobs }, (_, job) => runJob(share(job), onRow)));
+  // One by one: processors of a shared machine are not of one pace.
+  const ends = await Promise.all(Array.from({ length: jobs }, () => runJob(() => left.shift(), onRow)));
   const total = summary(rows, Number((earlierSeconds + (performance.now() - beganMs) / 1_000).toFixed(1)));
   process.stdout.write(`${JSON.stringify({ ...total, rows: undefined }, null, 2)}\n`);
   if (json !== undefined) writeFileSync(json, `${JSON.stringify(total, null, 2)}\n`);
@@ -242,16 +247,20 @@ async function runMany(count: number): Promise<boolean> {
 }
 
 /** @returns how it ended before its time, if it did */
-function runJob(seeds: readonly number[], onRow: (row: Row) => void): Promise<string | undefined> {
+function runJob(next: () => number | undefined, onRow: (row: Row) => void): Promise<string | undefined> {
   const child = fork(fileURLToPath(import.meta.url), ['--share', '--length', lengthOf('long')], {
-    execArgv: [...process.execArgv, `--max-semi-space-size=${NURSERY_MIB}`],
+    execArgv: [...process.execArgv, ...SHARE_FLAGS],
     cwd: dirname(fileURLToPath(import.meta.url)),
   });
-  child.send(seeds);
+  const give = (): void => void child.send({ seed: next() });
+  give();
   const end = (): void => void child.kill();
   process.once('SIGINT', end);
   return new Promise((resolve) => {
-    child.on('message', (row) => onRow(row as Row));
+    child.on('message', (row) => {
+      give();
+      onRow(row as Row);
+    });
     child.on('exit', (code, signal) => {
       process.off('SIGINT', end);
       resolve(code === 0 ? undefined : `a share of the seeds ended with ${signal ?? `code ${code}`}`);

@@ -10,11 +10,18 @@ import { LogOracle } from './log-oracle.ts';
 import type { SimProcess } from './process.ts';
 import type { SimReplica, World } from './world.ts';
 
+type Kind = 'raft' | 'beacon' | 'report' | 'other';
+
+const KINDS = ['raft', 'beacon', 'report'] as const;
+const kindOf = (subject: string): Kind => KINDS.find((kind) => subject.includes(`.${kind}.`)) ?? 'other';
+
 export class Oracles {
   readonly #world: World;
   readonly #agreement: Agreement;
   readonly #log: LogOracle;
   readonly #fences: FenceWitness;
+  /** By subject: what is said on it. */
+  readonly #kinds = new Map<string, Kind>();
   /** By life: the index whose state was looked at last. */
   readonly #applied = new WeakMap<SimProcess, number>();
   #maxTerm = 0;
@@ -38,8 +45,9 @@ export class Oracles {
   }
 
   #onMessage(from: string, subject: string, payload: Uint8Array): void {
-    this.#witness(from, subject, payload);
-    if (!subject.includes('.raft.') || payload.length === 0) return;
+    const kind = this.#kindOf(subject);
+    if (kind === 'beacon' || kind === 'report') this.#witness(kind, from, payload);
+    if (kind !== 'raft' || payload.length === 0) return;
     const message = decodeRaftMessage(payload);
     this.#maxTerm = Math.max(this.#maxTerm, message.term);
     const sender = this.#world.replicas.find(({ id }) => id === from);
@@ -58,13 +66,20 @@ export class Oracles {
   }
 
   /** FENCE: replicas through all their lives, data planes through each; workers are seen where they write it down (world.ts). */
-  #witness(from: string, subject: string, payload: Uint8Array): void {
-    if (subject.includes('.beacon.')) this.#fences.see(from, decodeBeacon(payload).fence);
-    if (!subject.includes('.report.')) return;
+  #witness(kind: 'beacon' | 'report', from: string, payload: Uint8Array): void {
+    if (kind === 'beacon') return this.#fences.see(from, decodeBeacon(payload).fence);
     const message = decodeDataPlaneMessage(payload);
     if (message.kind !== 'report') return;
     const { incarnation, fence } = message;
     this.#fences.see(`${from} of ${incarnation.ms}/${incarnation.nonce}`, fence);
+  }
+
+  #kindOf(subject: string): Kind {
+    // Each inbox is another, and no subject of ours.
+    if (subject.startsWith('_INBOX')) return 'other';
+    let kind = this.#kinds.get(subject);
+    if (kind === undefined) this.#kinds.set(subject, (kind = kindOf(subject)));
+    return kind;
   }
 
   sample(): void {

@@ -71,6 +71,7 @@ class Subscriptions {
   add(subscription: Subscription): void {
     const { subject } = subscription;
     if (/[*>]/.test(subject)) {
+      assert(/^[^*>.]/.test(subject), 'a subject begins with the name of its application');
       this.#wild.set(subscription, subject.split('.'));
       this.#matches.clear();
     } else this.#exact.set(subject, (this.#exact.get(subject) ?? new Set()).add(subscription));
@@ -87,19 +88,22 @@ class Subscriptions {
     return this.#wild.has(subscription) || this.#exact.get(subscription.subject)?.has(subscription) === true;
   }
 
-  matching(subject: string): Subscription[] {
-    return [...(this.#exact.get(subject) ?? []), ...this.#matchingWild(subject)];
+  matching(subject: string): readonly Subscription[] {
+    const exact = this.#exact.get(subject);
+    const wild = this.#matchingWild(subject);
+    return exact === undefined ? wild : [...exact, ...wild];
   }
 
   #matchingWild(subject: string): readonly Subscription[] {
+    // Nobody listens to inboxes but by their names.
+    if (subject.startsWith('_INBOX')) return [];
     const known = this.#matches.get(subject);
     if (known !== undefined) return known;
     const tokens = subject.split('.');
     const found = [...this.#wild].flatMap(([subscription, pattern]) =>
       subjectMatches(pattern, tokens) ? [subscription] : [],
     );
-    // An inbox is written to once.
-    if (!subject.startsWith('_INBOX')) this.#matches.set(subject, found);
+    this.#matches.set(subject, found);
     return found;
   }
 }
@@ -155,7 +159,7 @@ export class SimNetwork {
   }
 
   isCut(from: string, to: string): boolean {
-    return this.#cut.has(`${from}>${to}`);
+    return this.#cut.size > 0 && this.#cut.has(`${from}>${to}`);
   }
 
   /** The process loses its connections to the server, or the one that is given, and has them back later. */
@@ -267,7 +271,8 @@ export class SimNetwork {
       if (isLost) continue;
       const fate = this.fateOf?.(from.process.id, to.process.id, subject);
       if (fate?.isLost === true) continue;
-      const slowness = this.#slow.get(`${from.process.id}>${to.process.id}`) ?? 1;
+      const slowness =
+        this.#slow.size === 0 ? 1 : (this.#slow.get(`${from.process.id}>${to.process.id}`) ?? 1);
       let dueMs = this.#scheduler.nowMs + slowness * this.#delayMs() + (fate?.lateMs ?? 0);
       if (fate?.keepsOrder !== false) {
         dueMs = Math.max(dueMs, to.lastMs.get(from.user) ?? 0);

@@ -4,18 +4,39 @@ import { crc32c } from '../../src/lib/crc32c.ts';
 
 const KEPT_LINES = 400;
 const BUFFER_BYTES = 65_536;
+/** When, from whom, on what subject, and the checksum of what is said. */
+const RECORD_BYTES = 20;
 
 export class Trace {
   readonly lines: string[] = [];
   readonly #hash = createHash('sha256');
   readonly #buffer: Buffer = Buffer.alloc(BUFFER_BYTES);
+  readonly #names = new Map<string, number>();
   #used = 0;
   #messages = 0;
 
-  /** Part of the hash only: there are too many to tell. */
+  /** Part of the hash only: there are too many to tell, and too many to print. */
   message(atMs: number, from: string, subject: string, payload: Uint8Array): void {
     this.#messages++;
-    this.#add(`${Math.floor(atMs * 1_000)} ${from} ${subject} ${crc32c(payload)}\n`);
+    const sender = this.#numberOf(from);
+    const topic = this.#numberOf(subject);
+    if (this.#used + RECORD_BYTES > BUFFER_BYTES) this.#flush();
+    const at = this.#used;
+    this.#buffer.writeDoubleLE(atMs, at);
+    this.#buffer.writeUInt32LE(sender, at + 8);
+    this.#buffer.writeUInt32LE(topic, at + 12);
+    this.#buffer.writeUInt32LE(crc32c(payload), at + 16);
+    this.#used = at + RECORD_BYTES;
+  }
+
+  /** A name is hashed once, and is a number from then on. */
+  #numberOf(name: string): number {
+    let number = this.#names.get(name);
+    if (number === undefined) {
+      this.#names.set(name, (number = this.#names.size));
+      this.#add(`${name}\n`);
+    }
+    return number;
   }
 
   /** A line of the story. */
