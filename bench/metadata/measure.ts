@@ -24,6 +24,8 @@ export interface Load {
   readonly label: string;
   readonly callers: number;
   readonly seconds: number;
+  /** Before it is measured: on slow cores Node goes on compiling what runs for as long as a measurement takes. */
+  readonly warmUpSeconds: number;
   readonly pidOf: (replica: string) => number;
   /**
    * `series` keeps the names of one stretch apart from another's. An attempt that is made again takes those of the one before: a
@@ -33,7 +35,6 @@ export interface Load {
 }
 
 const ATTEMPTS = 4;
-const WARM_UP_SHARE = 1 / 3;
 
 /** @throws BatonError when no attempt came through */
 export async function measure(load: Load, replicas: ReplicaSet, bench: Bench): Promise<Measured> {
@@ -48,15 +49,15 @@ export async function measure(load: Load, replicas: ReplicaSet, bench: Bench): P
 }
 
 async function measureOnce(
-  { label, callers, seconds, pidOf, run }: Load,
+  { label, callers, seconds, warmUpSeconds, pidOf, run }: Load,
   replicas: ReplicaSet,
   bench: Bench,
 ): Promise<Omit<Measured, 'repeats'>> {
   const leader = await replicas.settled();
   // Few first: a cold process that meets all callers at once stalls for longer than an election waits, on a busy machine.
   const few = Math.ceil(callers / 16);
-  await run(leader, few, (seconds * WARM_UP_SHARE) / 2, `${label}-cold`);
-  await run(leader, callers, (seconds * WARM_UP_SHARE) / 2, `${label}-warm`);
+  await run(leader, few, warmUpSeconds / 2, `${label}-warm`);
+  await run(leader, callers, warmUpSeconds / 2, `${label}-warm`);
   const [follower1 = '', follower2 = ''] = replicas.view.replicas
     .map(({ id }) => id)
     .filter((id) => id !== leader.id);

@@ -17,7 +17,7 @@ import {
 } from '../replica/registrations.ts';
 
 export interface Options {
-  /** Of each measurement; a third of it again warms up before. */
+  /** Of each measurement, after its warm-up. */
   readonly seconds: number;
   /** Registrations under way at once inside the leader. */
   readonly inside: number;
@@ -34,6 +34,10 @@ export interface Round {
 }
 
 const GRPC_CALLERS = 64;
+/** Of measurements in processes that have just started. Inside the leader no longer than that: a cluster holds so many names. */
+const GRPC_WARM_UP_SECONDS = 12;
+const INSIDE_WARM_UP_SECONDS = 4;
+const WARM_UP_AGAIN_SECONDS = 2;
 const CALL_TIMEOUT_MS = 20_000;
 
 export async function measureRound(round: number, options: Options, bench: Bench): Promise<Round> {
@@ -64,6 +68,7 @@ function insideLeader(processes: ReplicaProcesses, { seconds, inside }: Options)
     label: 'leader',
     callers: inside,
     seconds,
+    warmUpSeconds: INSIDE_WARM_UP_SECONDS,
     pidOf: (id) => processes.pidOf(id),
     run: ({ id }, callers, stretch, series) => processes.load(id, callers, stretch, series),
   };
@@ -77,16 +82,17 @@ async function throughGrpc(
 ): Promise<Pick<Round, 'one' | 'grpc64'>> {
   await withClient(await replicas.leader(), (client) => client.upload(ARTIFACT, ARTIFACT_DIGEST));
   const pids = new Map(replicas.view.replicas.map(({ id, pid }) => [id, pid]));
-  const callers = (label: string, count: number): Load => ({
+  const callers = (label: string, count: number, warmUpSeconds: number): Load => ({
     label,
     callers: count,
     seconds,
+    warmUpSeconds,
     pidOf: (id) => processes?.pidOf(id) ?? pids.get(id) ?? 0,
     run: callLeader,
   });
   // The many first: one caller alone would spend the whole measurement on code that has not been compiled yet.
-  const grpc64 = await measure(callers('grpc64', GRPC_CALLERS), replicas, bench);
-  const { latency } = await measure(callers('one', 1), replicas, bench);
+  const grpc64 = await measure(callers('grpc64', GRPC_CALLERS, GRPC_WARM_UP_SECONDS), replicas, bench);
+  const { latency } = await measure(callers('one', 1, WARM_UP_AGAIN_SECONDS), replicas, bench);
   return { one: latency, grpc64 };
 }
 
