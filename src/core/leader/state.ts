@@ -228,8 +228,8 @@ export class LeaderState {
   readonly deciding: Set<FunctionUid> = new Set();
   /** A worker came with this input: what waits for room need not wait for the next tick. */
   hasJoined = false;
-  /** When the last one came that had not been heard under this term, or was taken for dead. */
-  joinedMs: number = Number.NEGATIVE_INFINITY;
+  /** When the last one came that had not been heard under this term, or was taken for dead, or told all it runs for the first time. */
+  arrivedMs: number = Number.NEGATIVE_INFINITY;
   /** More is wanted of them than any worker had room for: looked at again with the next worker that comes. */
   readonly roomless: Set<FunctionUid> = new Set();
   /** Starts that may still be commanded before the next tick. */

@@ -9,8 +9,9 @@
  *       Everything else is silence, judged by timer;
  *   V3  silence counts only while the leader's own bus is up; more than a third of a fleet of four or more silent together
  *       says something about the network, and nothing is withdrawn;
- *   V4  of a great fleet, whoever is known by name alone is not silent while others are still being heard for the first time: a
- *       leader that is slow to hear thousands says nothing about them. For ten suspicion intervals at most.
+ *   V4  of a great fleet, whoever is known by name alone is not silent while others are still being heard for the first time, or tell
+ *       for the first time all that they run; nor, until reconstruction closes, whoever was heard: a leader that is slow to hear
+ *       thousands says nothing about them. For ten suspicion intervals at most.
  */
 import { orderIncarnation, compareFence, NO_INCARNATION } from '../model/fence.ts';
 import type { WorkerId } from '../../lib/ids.ts';
@@ -55,7 +56,10 @@ export function onWorkerReport(s: LeaderState, id: WorkerId, report: WorkerRepor
   if (result.restarted) forgetPending(s, node);
   for (const change of result.changes) applyChange(s, node, change);
   if (result.inventoried) {
-    if (!node.reported) s.progress.reported(s.nowMs);
+    if (!node.reported) {
+      s.progress.reported(s.nowMs);
+      s.arrivedMs = s.nowMs;
+    }
     node.reported = true;
     node.inventoryAsks = 0;
     reconcileInventory(s, node);
@@ -70,7 +74,7 @@ function heard(s: LeaderState, node: WorkerNode): void {
     s.event('worker-joined', node.id, `${node.view.driver}, ${node.view.capacity.cpuMillis} mCPU`);
     // Room for what waits: functions with load are active.
     s.hasJoined = true;
-    s.joinedMs = s.nowMs;
+    s.arrivedMs = s.nowMs;
     s.nextDecideMs = s.nowMs;
   }
   node.heard = true;
@@ -277,8 +281,9 @@ export function isSilent(s: LeaderState, node: WorkerNode): boolean {
   const { suspicionMs } = s.options;
   const quietMs = s.nowMs - Math.max(node.heardMs, s.busUpSinceMs);
   if (quietMs < suspicionMs) return false;
-  const mayArrive = !node.heard && s.workers.size > SMALL_FLEET && quietMs < ARRIVAL_INTERVALS * suspicionMs;
-  return !mayArrive || s.nowMs - s.joinedMs >= suspicionMs;
+  const isArriving = s.workers.size > SMALL_FLEET && (!node.heard || !s.closed);
+  const mayArrive = isArriving && quietMs < ARRIVAL_INTERVALS * suspicionMs;
+  return !mayArrive || s.nowMs - s.arrivedMs >= suspicionMs;
 }
 
 export function checkWorkers(s: LeaderState): void {

@@ -14,10 +14,20 @@ export const greatFleet: readonly Mutant[] = [
     edits: [
       {
         file: WORKERS,
-        find: '  return !mayArrive || s.nowMs - s.joinedMs >= suspicionMs;\n',
+        find: '  return !mayArrive || s.nowMs - s.arrivedMs >= suspicionMs;\n',
         replace: '  return true;\n',
       },
     ],
+    checks: ['tests'],
+    tests: FLEET_TESTS,
+  },
+  {
+    id: 'heard-once-judged',
+    group: 'recovery',
+    title:
+      'a leader that is slow to hear thousands takes those for dead that it has heard once and not again',
+    source: 'own',
+    edits: [{ file: WORKERS, find: '(!node.heard || !s.closed)', replace: '!node.heard' }],
     checks: ['tests'],
     tests: FLEET_TESTS,
   },

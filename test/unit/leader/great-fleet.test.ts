@@ -21,6 +21,8 @@ class Fleet {
   readonly beganMs: number = this.nowMs;
   /** How many are heard by now: the first of them. */
   heard = 0;
+  /** Of those that are heard, the last so many say no more than their first word. */
+  quiet = 0;
   /** Since when each has been heard, and how many heartbeats it has sent. */
   readonly #beats = new Map<WorkerId, number>();
   readonly #dead = new Set<string>();
@@ -82,7 +84,8 @@ class Fleet {
   /** No worker has sandboxes that it would name: what it says is that it is there, and at which version. */
   #beat(id: WorkerId): void {
     const [beats, sinceMs] = [this.#beats.get(id) ?? 0, this.nowMs - this.beganMs];
-    if (beats > 0 && sinceMs % HEARTBEAT_MS !== 0) return;
+    if (beats > 0 && (sinceMs % HEARTBEAT_MS !== 0 || this.ids.indexOf(id) >= this.heard - this.quiet))
+      return;
     this.#beats.set(id, beats + 1);
     this.say(id, {
       kind: 'heartbeat',
@@ -107,6 +110,19 @@ class Fleet {
 
   say(id: WorkerId, report: WorkerReport): void {
     this.leader.workerReport(id, report, this.nowMs);
+  }
+
+  /** That it runs nothing. */
+  tellAll(id: string): void {
+    this.say(workerId(id), {
+      kind: 'inventory',
+      incarnation: LIFE,
+      version: 7,
+      part: 0,
+      parts: 1,
+      sandboxes: [],
+      artifacts: [],
+    });
   }
 
   #note(effect: LeaderEffect): void {
@@ -155,6 +171,32 @@ describe('a fleet that a leader is slow to hear', () => {
     expect(fleet.dead).toBe(0);
     fleet.run(500, undefined, trickle);
     expect(fleet.dead).toBeGreaterThanOrEqual(FEW);
+  });
+
+  it('is not taken for dead where it was heard once, while others tell for the first time what they run', () => {
+    const fleet = new Fleet(SIZE);
+    fleet.heard = SIZE;
+    fleet.quiet = FEW;
+    let told = 0;
+    const tell = (): void => {
+      if (told < SIZE - FEW && (fleet.nowMs - fleet.beganMs) % 100 === 0) fleet.tellAll(`w${told++}`);
+    };
+    fleet.run((SIZE - FEW) * 100 + SUSPICION_MS - 200, undefined, tell);
+    expect(fleet.dead).toBe(0);
+    fleet.run(500);
+    expect(fleet.dead).toBe(FEW);
+  });
+
+  it('and is judged as ever once reconstruction has closed', () => {
+    const fleet = new Fleet(SIZE);
+    fleet.heard = SIZE;
+    fleet.run(100);
+    for (const id of fleet.ids) fleet.tellAll(id);
+    fleet.run(SUSPICION_MS + 100, () => fleet.leader.isReconciled);
+    expect(fleet.leader.isReconciled).toBe(true);
+    fleet.quiet = 1;
+    fleet.run(SUSPICION_MS + HEARTBEAT_MS + 200);
+    expect(fleet.dead).toBe(1);
   });
 
   it('and a small one is judged as before, one by one', () => {
