@@ -22,6 +22,7 @@ import { unreachable } from '../../../src/lib/assert.ts';
 import type { DataPlaneMember, LeaderHost, LeaderMember, World } from './cast.ts';
 import type { Stream } from './network.ts';
 import { LEASE_MS, SUSPICION_MS } from './timing.ts';
+import { leaderOptions } from '../../unit/leader/options.ts';
 
 const TICK_MS = 20;
 const BEACON_MS = 100;
@@ -57,19 +58,7 @@ export class LeaderProcess implements LeaderMember {
     this.#startedMs = world.nowMs;
     this.#published = state.specIndex;
     this.brain = new Leader(
-      {
-        fence,
-        suspicionMs: SUSPICION_MS,
-        leaseMs: LEASE_MS,
-        workerHeartbeatMs: 1_000,
-        overdueMs: 300,
-        coldStartPaceMs: 100,
-        decideEveryMs: 250,
-        trialTimeoutMs: 2_000,
-        specWaitMs: 2_000,
-        artifactSources: [],
-        placement: 'least-allocated',
-      },
+      leaderOptions({ fence, suspicionMs: SUSPICION_MS, leaseMs: LEASE_MS }),
       state.list(),
       state.appliedIndex,
       world.nowMs,
