@@ -1,4 +1,5 @@
 /** Malformed messages: counted by kind, logged once per kind, dropped. */
+import { AssertionError } from '../lib/assert.ts';
 import { explain } from '../lib/errors.ts';
 import type { Logger } from '../ports/system.ts';
 
@@ -10,11 +11,15 @@ export class DropCounter {
     this.#logger = logger;
   }
 
-  /** Runs the work on one message; what it throws costs that message. */
+  /**
+   * Runs the work on one message; what it throws costs that message.
+   * @throws AssertionError of the work: that is no malformed message, what holds the state is broken
+   */
   guard(kind: string, from: string, work: () => void): void {
     try {
       work();
     } catch (error) {
+      if (error instanceof AssertionError) throw error;
       const count = (this.#counts.get(kind) ?? 0) + 1;
       this.#counts.set(kind, count);
       if (count === 1)

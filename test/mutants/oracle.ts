@@ -4,9 +4,9 @@ const NAMED =
   /^(?:R\d|FENCE|LEDGER|LIN|[a-z][a-z -]+ safety|log matching|leader completeness|durable majority)(?=:)/;
 
 const DESCRIBED: readonly (readonly [RegExp, string])[] = [
-  [/is not on its disk|has \d+ on its disk/, 'persist before reply'],
+  [/is not on its disk|has (?:one of term )?\d+ on its disk/, 'persist before reply'],
   [/durability: /, 'durability'],
-  [/votes for .* and for/, 'one vote a term'],
+  [/votes (?:for|of term \d+ to) .* and (?:for|to)/, 'one vote a term'],
   [/stored term goes from|comes back in term/, 'no regression of the term'],
   [/answered a request sent after version/, 'confirmed version'],
   [/not settled|no leader \d+ ms after the start/, 'liveness'],

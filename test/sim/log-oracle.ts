@@ -1,10 +1,9 @@
 /**
- * What Raft promises about logs, looked at as they become durable and as messages leave (Ongaro's thesis, figure 3.2): leaders
- * append only, log matching, leader completeness; votes and commit indexes that are never taken back, nothing said before it is on
- * the disk, and nothing called committed before it is on a majority's.
+ * What Raft promises about logs, looked at as they become durable (Ongaro's thesis, figure 3.2): leaders append only, log
+ * matching, leader completeness; votes and commit indexes that are never taken back, and nothing called committed before it is on a
+ * majority's disks. What messages promise: message-oracle.ts.
  */
 import { crc32c } from '../../src/lib/crc32c.ts';
-import type { RaftMessage } from '../../src/core/raft/types.ts';
 import type { SaveBatch } from '../../src/ports/log-store.ts';
 import type { DurableLog } from './sim-disk.ts';
 import type { SimReplica, World } from './world.ts';
@@ -95,7 +94,7 @@ export class LogOracle {
     }
     const first = entries[0];
     if (first === undefined) return;
-    let previousTerm = this.#termAt(replica, first.index - 1);
+    let previousTerm = this.termAt(replica, first.index - 1);
     for (const { index, term, data } of entries) {
       this.#hold(replica.id, index, term);
       const key = `${index}/${term}`;
@@ -118,7 +117,8 @@ export class LogOracle {
     }
   }
 
-  #termAt({ disk }: SimReplica, index: number): number | undefined {
+  /** Of the entry on this disk; undefined where it is not there, or below the snapshot. */
+  termAt({ disk }: SimReplica, index: number): number | undefined {
     if (disk.log.snapshot?.index === index) return disk.log.snapshot.term;
     const { entries } = disk.log;
     const first = entries[0]?.index ?? 0;
@@ -126,8 +126,11 @@ export class LogOracle {
   }
 
   #commit(replica: SimReplica, commit: number): void {
-    const term = this.#termAt(replica, commit);
-    if (term === undefined) return;
+    const term = this.termAt(replica, commit);
+    if (term !== undefined) this.#committedIn(commit, term);
+  }
+
+  #committedIn(commit: number, term: number): void {
     const known = this.#committed.get(commit);
     if (known === undefined) this.#committed.set(commit, term);
     else if (known !== term)
@@ -143,10 +146,15 @@ export class LogOracle {
     this.#holders.set(index, byTerm.set(term, (byTerm.get(term) ?? new Set()).add(id)));
   }
 
-  /** What is called committed has been on the disks of a majority. */
-  #onCommitShown(id: string, commit: number): void {
+  /**
+   * What is called committed has been on the disks of a majority, with the term that its speaker has there, and is what whoever
+   * leads later must have.
+   */
+  onCommitShown(id: string, commit: number, term: number | undefined): void {
     if (commit <= this.#shownCommit) return;
-    const most = Math.max(0, ...[...(this.#holders.get(commit)?.values() ?? [])].map(({ size }) => size));
+    const byTerm = this.#holders.get(commit);
+    const holders = [...(byTerm?.keys() ?? [])].map((known) => byTerm?.get(known)?.size ?? 0);
+    const most = term === undefined ? Math.max(0, ...holders) : (byTerm?.get(term)?.size ?? 0);
     const quorum = Math.floor(this.#world.replicas.length / 2) + 1;
     if (most < quorum)
       this.#world.violation(
@@ -154,25 +162,7 @@ export class LogOracle {
       );
     for (let index = this.#shownCommit; index <= commit; index++) this.#holders.delete(index);
     this.#shownCommit = commit;
-  }
-
-  /** Persist before reply: what a message promises is on its sender's disk when it leaves. */
-  onMessage(replica: SimReplica, { term, to, body }: RaftMessage): void {
-    const { log } = replica.disk;
-    if (body.kind === 'append') this.#onCommitShown(replica.id, body.commit);
-    if (
-      body.kind === 'vote-reply' &&
-      body.granted &&
-      !body.pre &&
-      (log.term < term || (log.term === term && log.vote !== to))
-    )
-      this.#world.violation(
-        `${replica.id} grants ${to} a vote of term ${term} that is not on its disk (${log.term}, ${log.vote || 'none'})`,
-      );
-    if (body.kind !== 'append-reply' || !body.ok) return;
-    const last = log.entries.at(-1)?.index ?? log.snapshot?.index ?? 0;
-    if (body.index > last)
-      this.#world.violation(`${replica.id} acknowledges index ${body.index} and has ${last} on its disk`);
+    if (term !== undefined) this.#committedIn(commit, term);
   }
 
   /** Leader completeness: whoever begins to lead has everything that was committed. */
@@ -181,7 +171,7 @@ export class LogOracle {
     const { log } = replica.disk;
     const last = log.entries.at(-1)?.index ?? log.snapshot?.index ?? 0;
     for (const [index, committed] of this.#committed) {
-      const own = this.#termAt(replica, index);
+      const own = this.termAt(replica, index);
       if (index > last || (own !== undefined && own !== committed))
         this.#world.violation(
           `leader completeness: ${replica.id} leads term ${term} without the committed entry ${index}/${committed}`,

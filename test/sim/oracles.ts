@@ -7,6 +7,7 @@ import { decodeDataPlaneMessage } from '../../src/wire/data-plane-codec.ts';
 import { decodeRaftMessage } from '../../src/wire/raft-codec.ts';
 import { senderOf } from '../../src/wire/subjects.ts';
 import { LogOracle } from './log-oracle.ts';
+import { MessageOracle } from './message-oracle.ts';
 import type { SimProcess } from './process.ts';
 import type { SimReplica, World } from './world.ts';
 
@@ -19,6 +20,7 @@ export class Oracles {
   readonly #world: World;
   readonly #agreement: Agreement;
   readonly #log: LogOracle;
+  readonly #messages: MessageOracle;
   readonly #fences: FenceWitness;
   /** By subject: what is said on it. */
   readonly #kinds = new Map<string, Kind>();
@@ -30,6 +32,7 @@ export class Oracles {
     this.#world = world;
     this.#agreement = new Agreement((what) => world.violation(what));
     this.#log = new LogOracle(world);
+    this.#messages = new MessageOracle(world, this.#log);
     this.#fences = new FenceWitness((what) => world.violation(`FENCE: ${what}`));
     world.onDiskLost = (replica) => this.#log.forget(replica);
     world.network.onMessage = (from, subject, payload) => this.#onMessage(from, subject, payload);
@@ -55,7 +58,7 @@ export class Oracles {
     const isPre = message.body.kind === 'vote-request' && message.body.pre;
     if (sender !== undefined && !isPre) sender.shownTerm = Math.max(sender.shownTerm, message.term);
     if (sender !== undefined) {
-      this.#log.onMessage(sender, message);
+      this.#messages.onMessage(sender, message);
       // At the end of its turn: between what it says and what it applies the two are not of one index.
       queueMicrotask(() => this.#holds(sender));
     }

@@ -36,7 +36,15 @@ import type {
 import * as wire from '../../wire/gen/baton/v1/raft.ts';
 import { writeDurably } from '../system/durable-file.ts';
 import { nodeFiles } from '../system/node-files.ts';
-import { merged, ownFiles, readDirectory, segmentsOf, SLOTS } from './read-directory.ts';
+import {
+  merged,
+  ownFiles,
+  readDirectory,
+  segmentsOf,
+  SLOTS,
+  type Slot,
+  type StoredDirectory,
+} from './read-directory.ts';
 import { chainSeed, encodeRecord, seal, Sealing } from './records.ts';
 
 /** What is checksummed and written at once of a snapshot: a fraction of a millisecond. */
@@ -97,7 +105,7 @@ export class FileLogStore implements LogStore {
     this.#segmentBytes = end.bytes;
     this.#keptBytes = end.keptBytes;
     this.#chain = end.chain;
-    await this.#guard(() => this.#settle(found.isStale, end.tornBytes > 0));
+    await this.#guard(() => this.#settle(found));
     return {
       kind: 'ready',
       identity,
@@ -109,17 +117,19 @@ export class FileLogStore implements LogStore {
   }
 
   /** F6. The slots are written anew also because one of them may be torn, or older, and so is a log that was left half rewritten. */
-  async #settle(isStale: boolean, isTorn: boolean): Promise<void> {
-    await this.#writeHardState(this.#hard);
+  async #settle({ isStale, goodSlot, end }: StoredDirectory): Promise<void> {
+    // The good one last: a crash in here takes at most the other.
+    await this.#writeHardState(this.#hard, goodSlot === SLOTS[0] ? SLOTS.toReversed() : SLOTS);
     if (isStale) {
       await this.#rewriteLog();
       return this.#writeMark();
     }
     const path = this.#path(`log-${this.#segment}`);
-    if (isTorn) await this.#files.truncate(path, this.#segmentBytes);
+    if (end.tornBytes > 0) await this.#files.truncate(path, this.#segmentBytes);
     this.#file = await this.#files.open(path, 'append');
     await this.#file.datasync();
-    await this.#files.syncFolder(this.#directory);
+    const segments = segmentsOf(this.#files, this.#directory);
+    await this.#removeSegments(segments.filter((segment) => segment < this.#segment));
   }
 
   async #writeMark(): Promise<void> {
@@ -269,11 +279,11 @@ export class FileLogStore implements LogStore {
   }
 
   /** F2: one slot after the other, so that no crash and no single damage takes both. */
-  async #writeHardState(hard: HardState): Promise<void> {
+  async #writeHardState(hard: HardState, slots: readonly Slot[] = SLOTS): Promise<void> {
     const head = Buffer.alloc(4);
     head.writeUInt32LE(this.#hardSeq + 1);
     const content = seal(Buffer.concat([head, wire.StoredHardState.encode(hard).finish()]));
-    for (const slot of SLOTS) {
+    for (const slot of slots) {
       const path = this.#path(slot);
       const isNew = !this.#files.exists(path);
       const file = await this.#files.open(path, isNew ? 'create' : 'overwrite');
@@ -304,7 +314,13 @@ export class FileLogStore implements LogStore {
   async #rewriteLog(): Promise<void> {
     const old = segmentsOf(this.#files, this.#directory);
     await this.#beginSegment(this.#segment + 1);
-    for (const segment of old) await this.#files.remove(this.#path(`log-${segment}`));
+    await this.#removeSegments(old);
+  }
+
+  /** For good: one that came back with the power would be believed where a newer one is lost. */
+  async #removeSegments(segments: readonly number[]): Promise<void> {
+    for (const segment of segments) await this.#files.remove(this.#path(`log-${segment}`));
+    await this.#files.syncFolder(this.#directory);
   }
 
   async #replaceLog(snapshot: StoredSnapshot): Promise<void> {

@@ -13,6 +13,7 @@ import * as wire from '../../wire/gen/baton/v1/raft.ts';
 import { scanSegment, unseal, type SegmentScan } from './records.ts';
 
 export const SLOTS = ['hard-0', 'hard-1'] as const;
+export type Slot = (typeof SLOTS)[number];
 
 /** Where the log goes on. */
 export interface LogEnd {
@@ -28,6 +29,8 @@ export interface StoredDirectory {
   readonly identity: StoreIdentity;
   readonly hardState: HardState;
   readonly hardSeq: number;
+  /** Where the hard state was found; the other slot may be torn, or older. */
+  readonly goodSlot: Slot;
   readonly snapshot: StoredSnapshot | undefined;
   readonly entries: StoredEntry[];
   readonly end: LogEnd;
@@ -57,7 +60,7 @@ export function readDirectory(files: Files, directory: string): StoredDirectory 
   const read = (name: string): Buffer | undefined => files.read(join(directory, name));
   const identity = readIdentity(read('identity'));
   if (identity === undefined) return 'identity';
-  const hard = readHardState(SLOTS.map(read));
+  const hard = readHardState(read);
   if (hard === undefined) return 'hard-0 and hard-1';
   const snapshot = readSnapshot(read('snapshot'));
   if (snapshot === 'damaged') return 'snapshot';
@@ -74,11 +77,14 @@ export function readDirectory(files: Files, directory: string): StoredDirectory 
   // F2: a lost slot is told from one that was torn before it was acknowledged.
   if ((entries.at(-1)?.term ?? 0) > hard.state.term) return 'hard-0 and hard-1';
   if (entries.length > 0 && entries[0]?.index !== base + 1) return 'log (a gap after the snapshot)';
+  // Nothing is committed that was not stored: what is missing was in a snapshot, which is gone.
+  if (log.commit > base + entries.length) return 'snapshot (the log says that more is committed)';
   return {
     identity,
     // F7.
     hardState: { ...hard.state, commit: log.commit },
     hardSeq: hard.seq,
+    goodSlot: hard.slot,
     snapshot,
     entries,
     end: log.end,
@@ -103,16 +109,17 @@ function readIdentity(bytes: Buffer | undefined): StoreIdentity | undefined {
 
 /** F2: the whole slot with the higher sequence wins; one that is torn or rotten has its value in the other. */
 function readHardState(
-  slots: readonly (Buffer | undefined)[],
-): { readonly seq: number; readonly state: HardState } | undefined {
-  let best: { seq: number; state: HardState } | undefined;
-  for (const bytes of slots) {
+  read: (name: Slot) => Buffer | undefined,
+): { readonly slot: Slot; readonly seq: number; readonly state: HardState } | undefined {
+  let best: { slot: Slot; seq: number; state: HardState } | undefined;
+  for (const slot of SLOTS) {
+    const bytes = read(slot);
     const content = bytes === undefined ? undefined : unseal(bytes);
     if (content === undefined) continue;
     const seq = Buffer.from(content).readUInt32LE(0);
     if (seq <= (best?.seq ?? 0)) continue;
     const { term, vote, commit } = wire.StoredHardState.decode(content.subarray(4));
-    best = { seq, state: { term, vote, commit } };
+    best = { slot, seq, state: { term, vote, commit } };
   }
   return best;
 }

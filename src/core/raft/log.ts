@@ -121,9 +121,13 @@ export class RaftLog {
     this.commit = snapshot.index;
   }
 
-  /** The state machine's own snapshot; entries below `keepFrom` are dropped. */
+  /**
+   * The state machine's own snapshot; entries below `keepFrom` are dropped. One that was begun before a newer one came from the
+   * leader changes nothing: in its place, a peer below this log's first entry would be sent it for ever.
+   */
   compact(snapshot: Snapshot, keepFrom: number): void {
     assert(snapshot.index <= this.commit, 'only applied state is compacted');
+    if (snapshot.index <= (this.#snapshot?.index ?? 0)) return;
     this.#snapshot = snapshot;
     const mark = Math.min(snapshot.index, keepFrom - 1);
     if (mark <= this.#mark.index) return;

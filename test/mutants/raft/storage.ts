@@ -171,8 +171,8 @@ export const storage: readonly Mutant[] = [
     edits: [
       {
         file: LOG_FILE,
-        find: '    for (const slot of SLOTS) {\n      const path',
-        replace: '    for (const slot of SLOTS.slice(0, 1)) {\n      const path',
+        find: '    for (const slot of slots) {\n      const path',
+        replace: '    for (const slot of slots.slice(0, 1)) {\n      const path',
       },
     ],
     checks: ['sim'],
@@ -242,5 +242,35 @@ export const storage: readonly Mutant[] = [
       },
     ],
     checks: ['sim'],
+  },
+  {
+    id: 'late-compaction-wins',
+    group: 'raft',
+    title: 'an own snapshot that is stored late takes the place of the newer one that came from the leader',
+    source: 'own',
+    edits: [
+      {
+        file: 'src/core/raft/log.ts',
+        find: '    if (snapshot.index <= (this.#snapshot?.index ?? 0)) return;\n',
+        replace: '',
+      },
+    ],
+    checks: ['tests'],
+    tests: ['test/unit/raft'],
+  },
+  {
+    id: 'lost-snapshot-unnoticed',
+    group: 'raft',
+    title: 'a directory whose snapshot is gone counts as whole: its replica votes, and holds nothing',
+    source: 'own',
+    edits: [
+      {
+        file: LOG_READER,
+        find: "  if (log.commit > base + entries.length) return 'snapshot (the log says that more is committed)';\n",
+        replace: '',
+      },
+    ],
+    checks: ['tests'],
+    tests: ['test/unit/log-file'],
   },
 ];

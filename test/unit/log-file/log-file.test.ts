@@ -3,10 +3,11 @@
  * state between two steps. What may come out is a prefix of what was saved, or "damaged"; never anything that was not saved.
  */
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FileLogStore } from '../../../src/adapters/log-file/log-file.ts';
 import { scanSegment } from '../../../src/adapters/log-file/records.ts';
+import { nodeFiles } from '../../../src/adapters/system/node-files.ts';
 import {
   batch,
   entry,
@@ -275,6 +276,22 @@ describe('the log after a crash', () => {
   });
 });
 
+describe('a segment that a newer one has replaced', () => {
+  it('and that came back with the power is removed when the directory is opened', async () => {
+    const { store, directory } = await playground.create();
+    await store.save(batch({ hard: hard(1, 'a'), entries: [entry(1, 1), entry(2, 1)] }));
+    const before = filesOf(directory);
+    await store.compact(snapshot(1, 1), 2);
+    await store.save(batch({ entries: [entry(3, 1)] }));
+    await store.close();
+    const back = playground.place(having(filesOf(directory), 'log-1', bytesOf(before, 'log-1')));
+    const again = new FileLogStore(back);
+    expect(said(await again.open())).toBe('term 1 vote a, snapshot 1@1, 2@1 3@1');
+    await again.close();
+    expect([...filesOf(back).keys()].filter((name) => name.startsWith('log-'))).toEqual(['log-2']);
+  });
+});
+
 describe('term and vote after a crash', () => {
   let before: Files;
   let files: Files;
@@ -330,6 +347,23 @@ describe('term and vote after a crash', () => {
       const after = filesOf(directory);
       for (const lost of ['hard-0', 'hard-1'])
         expect(await open(having(after, lost, undefined))).toBe('term 2 vote b, no snapshot, 1@1');
+    }
+  });
+
+  it('are written first to the slot that is torn: a second crash finds the good one untouched', async () => {
+    for (const slot of ['hard-0', 'hard-1']) {
+      const directory = playground.place(having(files, slot, Buffer.from('torn')));
+      const opened: string[] = [];
+      const store = new FileLogStore(directory, {
+        ...nodeFiles,
+        open: (path, how) => {
+          opened.push(basename(path));
+          return nodeFiles.open(path, how);
+        },
+      });
+      await store.open();
+      await store.close();
+      expect(opened.find((name) => name.startsWith('hard-'))).toBe(slot);
     }
   });
 
@@ -414,6 +448,18 @@ describe('a snapshot', () => {
 
   it('that is gone while the log begins behind it is damage', async () => {
     expect(await open(having(after, 'snapshot', undefined))).toBe('damaged: log (a gap after the snapshot)');
+  });
+
+  it('that is gone with everything that it stood for is damage: the log says what was committed', async () => {
+    const { store, directory } = await playground.create();
+    await store.save(batch({ hard: hard(1, 'a', 2), entries: [entry(1, 1), entry(2, 1)] }));
+    await store.compact(snapshot(2, 1), 3);
+    await store.close();
+    const all = filesOf(directory);
+    expect(await open(all)).toBe('term 1 vote a, snapshot 2@1, no entries');
+    expect(await open(having(all, 'snapshot', undefined))).toBe(
+      'damaged: snapshot (the log says that more is committed)',
+    );
   });
 
   it('older than the one that is there changes nothing', async () => {
