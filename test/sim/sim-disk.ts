@@ -72,10 +72,11 @@ export class SimDisk {
     this.onForgotten();
   }
 
-  /** @returns what has rotted, for the story */
+  /** A byte of a file, or all of one. @returns what, for the story */
   rot(random: Prng): string {
     this.isRotten = true;
-    return this.drive.rot(FOLDER, random) ?? 'nothing';
+    const isWhole = random.below(4) === 0;
+    return (isWhole ? this.drive.lose(FOLDER, random) : this.drive.rot(FOLDER, random)) ?? 'nothing';
   }
 }
 

@@ -188,22 +188,29 @@ export class SimDrive {
     this.failsNextSync = false;
   }
 
-  /** One byte of one file rots, or all of it is gone. @returns what, for the story; undefined: there is nothing to rot */
+  /** One byte of one file rots. @returns which, for the story; undefined: there is nothing to rot */
   rot(folder: string, random: Prng): string | undefined {
+    const [path, file] = this.#pick(folder, random) ?? [];
+    if (path === undefined || file === undefined) return undefined;
+    const at = random.below(file.durableLength);
+    file.flip(at, 1 << random.below(8));
+    return `${basename(path)} at byte ${at}`;
+  }
+
+  /** One file is gone. @returns which, for the story; undefined: there is none */
+  lose(folder: string, random: Prng): string | undefined {
+    const [path] = this.#pick(folder, random) ?? [];
+    if (path === undefined) return undefined;
+    this.names.delete(path);
+    this.#durableNames.delete(path);
+    return `all of ${basename(path)}`;
+  }
+
+  #pick(folder: string, random: Prng): readonly [string, Inode] | undefined {
     const files = [...this.#durableNames]
       .filter(([path, file]) => dirname(path) === folder && file.durableLength > 0)
       .sort(([a], [b]) => (a < b ? -1 : 1));
-    const [path, file] = files[random.below(Math.max(1, files.length))] ?? [];
-    if (path === undefined || file === undefined) return undefined;
-    const at = random.below(file.durableLength);
-    const mask = 1 << random.below(8);
-    if (random.below(4) === 0) {
-      this.names.delete(path);
-      this.#durableNames.delete(path);
-      return `${basename(path)} is gone`;
-    }
-    file.flip(at, mask);
-    return `${basename(path)} at byte ${at}`;
+    return files[random.below(Math.max(1, files.length))];
   }
 }
 
