@@ -3,56 +3,34 @@
  * all processors; `--regressions` runs those that failed once. Each is five virtual minutes unless `--length quick` says otherwise;
  * a failure is shrunk to the faults it needs.
  */
-import { execFileSync, fork } from 'node:child_process';
-import { once } from 'node:events';
-import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { roughen } from '../mutants/rough.ts';
 import { Flags } from '../setup/flags.ts';
 import { drawOptions, type Length, type SimOptions } from './options.ts';
-import { simulate, type SimResult } from './run.ts';
 import { everyFailedSeed } from './regressions/seeds.ts';
+import { commit, journalLine, readJournal, rowOf, summary, type Ran } from './rows.ts';
+import { simulate, type SimResult } from './run.ts';
+import { runShare, runShares } from './shares.ts';
 import { shrink, tellSchedule } from './shrink.ts';
 
 const SHRINK_RUNS = 60;
-/**
- * A simulated cluster throws away much at once and keeps little: with V8's own 16 MiB for what is new the collector has a good part
- * of a share's time. Every processor has a share, and none is left for the collector's threads; where an error came from is asked of
- * the run of its seed alone.
- */
-const SHARE_FLAGS = ['--max-semi-space-size=64', '--single-threaded-gc', '--stack-trace-limit=0'];
-
 const flags = new Flags('sim');
 const values = flags.parse({
   seed: { type: 'string' },
   seeds: { type: 'string' },
-  from: { type: 'string', default: '1' },
+  from: { type: 'string' },
   length: { type: 'string' },
   json: { type: 'string' },
-  resume: { type: 'boolean', default: false },
-  story: { type: 'boolean', default: false },
+  resume: { type: 'boolean' },
+  story: { type: 'boolean' },
   /** Every seed that failed once. */
-  regressions: { type: 'boolean', default: false },
+  regressions: { type: 'boolean' },
   /** Internal: this process is given a share of the seeds by its parent, and sends it their rows. */
-  share: { type: 'boolean', default: false },
+  share: { type: 'boolean' },
 });
-
-/** What is kept of a run: small, and enough for the summary. */
-interface Row {
-  readonly seed: number;
-  readonly ok: boolean;
-  readonly trace: string;
-  readonly virtualMs: number;
-  readonly events: number;
-  readonly operations: number;
-  readonly faultsByKind: SimResult['faultsByKind'];
-  readonly leaderChanges: number;
-  readonly violations: readonly string[];
-  /** Of one processor. */
-  readonly seconds: number;
-}
 
 const json = flags.writable('json', values.json);
 
@@ -64,33 +42,6 @@ function lengthOf(fallback: Length): Length {
   const { length = fallback } = values;
   if (length === 'quick' || length === 'long') return length;
   return flags.refuse(`--length: ${JSON.stringify(length)}: give quick or long`);
-}
-
-function rowOf(result: SimResult, beganMs: number): Row {
-  return {
-    seconds: Number(((performance.now() - beganMs) / 1_000).toFixed(2)),
-    seed: result.options.seed,
-    ok: result.ok,
-    trace: result.traceHash,
-    virtualMs: result.virtualMs,
-    events: result.events,
-    operations: result.operations,
-    faultsByKind: result.faultsByKind,
-    leaderChanges: result.leaderChanges,
-    violations: result.violations,
-  };
-}
-
-/** "-dirty": what ran is in no commit. */
-function commit(): string {
-  try {
-    return execFileSync('git', ['describe', '--always', '--dirty', '--exclude', '*'], {
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'ignore'],
-    }).trim();
-  } catch {
-    return 'unknown';
-  }
 }
 
 function tellDrawn({ schedule, ...drawn }: SimOptions): void {
@@ -141,131 +92,40 @@ async function tellShrunk(options: SimOptions, violations: readonly string[]): P
 
 const isVacuous = (violation: string): boolean => violation.includes('vacuous');
 
-function summary(rows: readonly Row[], wallSeconds: number): object {
-  const sum = (of: (row: Row) => number): number => rows.reduce((total, row) => total + of(row), 0);
-  const faultsByKind: Record<string, number> = {};
-  for (const row of rows)
-    for (const [kind, count] of Object.entries(row.faultsByKind))
-      faultsByKind[kind] = (faultsByKind[kind] ?? 0) + count;
-  const least = (of: (row: Row) => number): number => Math.min(...rows.map(of));
-  return {
-    commit: commit(),
-    seeds: rows.length,
-    virtualHours: sum((row) => row.virtualMs) / 3_600_000,
-    wallSeconds,
-    eventsPerSecond: Math.round(sum((row) => row.events) / Math.max(0.001, wallSeconds)),
-    opsPerSeed: Math.round(sum((row) => row.operations) / Math.max(1, rows.length)),
-    faultsByKind,
-    leaderChanges: sum((row) => row.leaderChanges),
-    opsChecked: sum((row) => row.operations),
-    violations: sum((row) => row.violations.length),
-    least: {
-      virtualMs: least((row) => row.virtualMs),
-      faults: least((row) => Object.values(row.faultsByKind).reduce((total, count) => total + count, 0)),
-      leaderChanges: least((row) => row.leaderChanges),
-      operations: least((row) => row.operations),
-    },
-    rows: rows.filter(({ ok }) => !ok),
-  };
-}
-
-/** One seed after the other, as the parent gives them; it hears of each, and nobody goes on without it. */
-async function runShare(): Promise<void> {
-  const orphaned = (): void => process.exit(1);
-  process.on('disconnect', orphaned);
-  for (;;) {
-    const [{ seed }] = (await once(process, 'message')) as [{ seed?: number }];
-    if (seed === undefined) break;
-    const beganMs = performance.now();
-    process.send?.(rowOf(await simulate(seed, drawOptions(seed, lengthOf('long'))), beganMs));
-  }
-  process.off('disconnect', orphaned);
-  process.disconnect();
-}
-
-/** Of what a row speaks: only rows of the same make a result. */
-interface Ran {
-  readonly commit: string;
-  readonly length: Length;
-}
-
-/** What an interruption cut off, or another commit or length has run, is run again. */
-function readJournal(path: string, { commit, length }: Ran): Row[] {
-  if (!values.resume || !existsSync(path)) return [];
-  const lines = readFileSync(path, 'utf8').split('\n').slice(0, -1).filter(Boolean);
-  const all = lines.map(readRow);
-  const rows = all.filter((row) => row?.commit === commit && row.length === length) as Row[];
-  const others = all.length - rows.length;
-  if (others > 0)
-    process.stderr.write(
-      `sim: ${others} rows of ${path} are damaged, or of another commit or length: run again\n`,
-    );
-  return rows;
-}
-
-function readRow(line: string): (Row & Ran) | undefined {
-  try {
-    return JSON.parse(line) as Row & Ran;
-  } catch {
-    return undefined;
-  }
-}
-
-async function runMany(count: number): Promise<boolean> {
+/** @returns the code that the program ends with */
+async function runMany(count: number): Promise<number> {
   const from = whole('from', values.from, 1);
   const ran: Ran = { commit: commit(), length: lengthOf('long') };
   process.stdout.write(`seeds ${from} to ${from + count - 1}, commit ${ran.commit}\n`);
   const journal = `${json ?? join('.', 'sim')}.rows`;
-  const rows = readJournal(journal, ran).filter(({ seed }) => seed >= from && seed < from + count);
-  writeFileSync(journal, rows.map((row) => `${JSON.stringify({ ...row, ...ran })}\n`).join(''));
+  const known = values.resume ? readJournal(journal, ran) : { rows: [], others: undefined };
+  if (known.others !== undefined) process.stderr.write(`sim: ${known.others}: run again\n`);
+  writeFileSync(journal, known.rows.map((row) => journalLine(row, ran)).join(''));
+  const rows = known.rows.filter(({ seed }) => seed >= from && seed < from + count);
   const done = new Set(rows.map(({ seed }) => seed));
   const left = Array.from({ length: count }, (_, i) => from + i).filter((seed) => !done.has(seed));
   const beganMs = performance.now();
-  const jobs = Math.max(1, Math.min(availableParallelism(), left.length));
   const earlierSeconds = rows.reduce((sum, { seconds }) => sum + seconds, 0) / availableParallelism();
-  const onRow = (row: Row): void => {
+  const broken = await runShares(fileURLToPath(import.meta.url), left, ran.length, (row) => {
     rows.push(row);
-    appendFileSync(journal, `${JSON.stringify({ ...row, ...ran })}\n`);
+    appendFileSync(journal, journalLine(row, ran));
     if (!row.ok) process.stdout.write(`seed ${row.seed} FAILED: ${row.violations[0] ?? ''}\n`);
     if (rows.length % 10 === 0) process.stderr.write(`  ${rows.length} of ${count} seeds\n`);
-  };
-  // One by one: processors of a shared machine are not of one pace.
-  const ends = await Promise.all(Array.from({ length: jobs }, () => runJob(() => left.shift(), onRow)));
+  });
+  if (broken !== undefined) {
+    const kept = `${rows.length} of ${count} seeds are in ${journal}`;
+    process.stderr.write(`sim: ${broken.why}; ${kept}: go on with --resume\n`);
+    return broken.code;
+  }
   const total = summary(rows, Number((earlierSeconds + (performance.now() - beganMs) / 1_000).toFixed(1)));
   process.stdout.write(`${JSON.stringify({ ...total, rows: undefined }, null, 2)}\n`);
   if (json !== undefined) writeFileSync(json, `${JSON.stringify(total, null, 2)}\n`);
-  const broken = ends.find((end) => end !== undefined);
-  if (broken !== undefined)
-    process.stderr.write(`sim: ${broken}; what is done is in ${journal}: go on with --resume\n`);
   const failed = rows.find(({ ok }) => !ok);
-  if (failed !== undefined) {
-    const options = drawOptions(failed.seed, ran.length);
-    tellDrawn(options);
-    await tellShrunk(options, failed.violations);
-  }
-  return rows.length >= count && failed === undefined;
-}
-
-/** @returns how it ended before its time, if it did */
-function runJob(next: () => number | undefined, onRow: (row: Row) => void): Promise<string | undefined> {
-  const child = fork(fileURLToPath(import.meta.url), ['--share', '--length', lengthOf('long')], {
-    execArgv: [...process.execArgv, ...SHARE_FLAGS],
-    cwd: dirname(fileURLToPath(import.meta.url)),
-  });
-  const give = (): void => void child.send({ seed: next() });
-  give();
-  const end = (): void => void child.kill();
-  process.once('SIGINT', end);
-  return new Promise((resolve) => {
-    child.on('message', (row) => {
-      give();
-      onRow(row as Row);
-    });
-    child.on('exit', (code, signal) => {
-      process.off('SIGINT', end);
-      resolve(code === 0 ? undefined : `a share of the seeds ended with ${signal ?? `code ${code}`}`);
-    });
-  });
+  if (failed === undefined) return 0;
+  const options = drawOptions(failed.seed, ran.length);
+  tellDrawn(options);
+  await tellShrunk(options, failed.violations);
+  return 1;
 }
 
 /** @returns whether all of them hold now */
@@ -282,26 +142,41 @@ async function runRegressions(): Promise<boolean> {
   return failed === 0;
 }
 
-/** One question at a time: what would be left out is refused. */
+type Flag = keyof typeof values;
+type Question = 'seed' | 'seeds' | 'regressions';
+
+/** What goes with each question; without one, a seed is drawn. */
+const COMPANIONS: Readonly<Record<Question, readonly Flag[]>> = {
+  seed: ['length', 'json', 'story'],
+  seeds: ['from', 'length', 'json', 'resume'],
+  regressions: [],
+};
+
+const isGiven = (flag: Flag): boolean => values[flag] !== undefined && values[flag] !== false;
+
+/** One question at a time, and nothing that would be left out. */
 function refuseMixed(): void {
-  const asked = (['seed', 'seeds', 'regressions'] as const).filter(
-    (flag) => values[flag] !== undefined && values[flag] !== false,
-  );
+  const questions = Object.keys(COMPANIONS) as Question[];
+  const asked = questions.filter(isGiven);
   if (asked.length > 1) flags.refuse(`--${asked.join(' and --')}: give one of them`);
-  if (values.seeds === undefined && values.resume) flags.refuse('--resume: only --seeds N can go on');
+  const question = asked[0] ?? 'seed';
+  for (const flag of (Object.keys(values) as Flag[]).filter(isGiven)) {
+    if (flag === question || COMPANIONS[question].includes(flag)) continue;
+    const others = questions.filter((other) => COMPANIONS[other].includes(flag)).map((other) => `--${other}`);
+    flags.refuse(`--${flag} goes with ${others.join(' or ')}, not with --${question}`);
+  }
   if (values.seeds !== undefined && whole('seeds', values.seeds, 1) < 1)
     flags.refuse('--seeds: no seed is run: give 1 or more');
 }
 
-refuseMixed();
-if (values.share && process.send === undefined)
-  flags.refuse('--share: it is given by a parent; give --seeds N');
-if (values.share) await runShare();
-else if (values.regressions) process.exitCode = (await runRegressions()) ? 0 : 1;
-else {
-  const ok =
-    values.seeds === undefined
-      ? await runOne(whole('seed', values.seed, Math.floor(Math.random() * 1_000_000)))
-      : await runMany(whole('seeds', values.seeds, 1));
-  process.exitCode = ok ? 0 : 1;
+async function answer(): Promise<number> {
+  if (values.regressions) return (await runRegressions()) ? 0 : 1;
+  if (values.seeds !== undefined) return runMany(whole('seeds', values.seeds, 1));
+  return (await runOne(whole('seed', values.seed, Math.floor(Math.random() * 1_000_000)))) ? 0 : 1;
 }
+
+if (!values.share) {
+  refuseMixed();
+  process.exitCode = await answer();
+} else if (process.send === undefined) flags.refuse('--share: it is given by a parent; give --seeds N');
+else await runShare(lengthOf('long'));

@@ -1,4 +1,5 @@
 /** One run: boot, a safety phase under faults, a liveness phase in which a majority alone is healed, then everything. */
+import { explain } from '../../src/lib/errors.ts';
 import { ARTIFACT, Clients } from './clients.ts';
 import { Nemesis } from './nemesis.ts';
 import { drawOptions, type FaultKind, type SimOptions } from './options.ts';
@@ -36,35 +37,26 @@ const SETTLE_MS = 45_000;
 /** Every fault of a replica that the nemesis started has ended by then. */
 const AFTERMATH_MS = 2_600;
 
+/** What is thrown out of the cluster, or of the simulator, is a violation of this seed. */
 export async function simulate(seed: number, options: SimOptions = drawOptions(seed)): Promise<SimResult> {
   const world = new World(options);
   const oracles = new Oracles(world);
   const nemesis = new Nemesis(world);
   const clients = new Clients(world);
   const registrars = new Registrars(world);
-  const isBroken = (): boolean => world.violations.length > 0;
-  await boot(world);
-  const hasLeader = await world.scheduler.runUntil(BOOT_MS, () => isBroken() || world.leader() !== undefined);
-  if (!hasLeader) world.violation(`no leader ${BOOT_MS} ms after the start`);
-
-  clients.start();
-  registrars.start();
-  nemesis.start(options.schedule);
-  await world.scheduler.runUntil(world.nowMs + options.faultyMs, isBroken);
-  await demandLeaderCrash(world, nemesis);
-  nemesis.running = false;
-  const endedMs = world.nowMs;
-  const up = await healMajority(world, isBroken);
-  if (up.length < world.replicas.length && !isBroken()) await demandService(world, oracles, clients, up);
-  await healAll(world, isBroken);
-  clients.running = false;
-  registrars.stop();
-  const settledMs = await settle(world, oracles, endedMs);
-  if (!isBroken()) await lastWord(world, clients);
-  for (const breach of clients.ledger.breaches) world.violation(`LEDGER: ${breach}`);
-  // A run that broke ended in the midst of operations.
-  const pictures = isBroken() ? new Map<string, string>() : registrars.check();
-  checkVacuity(world, oracles, nemesis, registrars.operations);
+  const onThrown = (error: unknown): void => {
+    const { name } = error instanceof Error ? error : { name: typeof error };
+    world.violation(`the run ended: ${name}: ${explain(error)}`);
+  };
+  let played: Played = { settledMs: 0, pictures: new Map() };
+  process.on('unhandledRejection', onThrown);
+  try {
+    played = await play(world, oracles, nemesis, clients, registrars);
+  } catch (error) {
+    onThrown(error);
+  } finally {
+    process.off('unhandledRejection', onThrown);
+  }
   return {
     options,
     ok: world.violations.length === 0,
@@ -79,10 +71,44 @@ export async function simulate(seed: number, options: SimOptions = drawOptions(s
     registrations: clients.functions.reduce((sum, { acknowledged }) => sum + acknowledged, 0),
     operations: registrars.operations,
     calls: clients.calls,
-    settledMs,
     story: world.trace.lines,
-    pictures,
+    ...played,
   };
+}
+
+type Played = Pick<SimResult, 'settledMs' | 'pictures'>;
+
+async function play(
+  world: World,
+  oracles: Oracles,
+  nemesis: Nemesis,
+  clients: Clients,
+  registrars: Registrars,
+): Promise<Played> {
+  const isBroken = (): boolean => world.violations.length > 0;
+  await boot(world);
+  const hasLeader = await world.scheduler.runUntil(BOOT_MS, () => isBroken() || world.leader() !== undefined);
+  if (!hasLeader) world.violation(`no leader ${BOOT_MS} ms after the start`);
+
+  clients.start();
+  registrars.start();
+  nemesis.start(world.options.schedule);
+  await world.scheduler.runUntil(world.nowMs + world.options.faultyMs, isBroken);
+  await demandLeaderCrash(world, nemesis);
+  nemesis.running = false;
+  const endedMs = world.nowMs;
+  const up = await healMajority(world, isBroken);
+  if (up.length < world.replicas.length && !isBroken()) await demandService(world, oracles, clients, up);
+  await healAll(world, isBroken);
+  clients.running = false;
+  registrars.stop();
+  const settledMs = await settle(world, oracles, endedMs);
+  if (!isBroken()) await lastWord(world, clients);
+  for (const breach of clients.ledger.breaches) world.violation(`LEDGER: ${breach}`);
+  // A run that broke ended in the midst of operations.
+  const pictures = isBroken() ? new Map<string, string>() : registrars.check();
+  checkVacuity(world, oracles, nemesis, registrars.operations);
+  return { settledMs, pictures };
 }
 
 async function boot(world: World): Promise<void> {
