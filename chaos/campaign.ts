@@ -1,5 +1,5 @@
 /** Many runs, one after the other: each scenario with each seed. What goes wrong in one is its row's to tell, and the next begins. */
-import { writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { BatonError, explain, isBatonError } from '../src/lib/errors.ts';
 import { commandOf, type ChaosOptions } from './options.ts';
@@ -29,6 +29,8 @@ export function planRuns(options: ChaosOptions, scenarios: readonly Scenario[]):
 export interface CampaignWorld {
   readonly signal: AbortSignal;
   readonly progress: Progress;
+  /** Of the code that is played (cluster/commit.ts). */
+  readonly commit: string;
   /** One run (runner.ts). */
   readonly run: typeof run;
   /** Lines for people: what each run came to. */
@@ -50,11 +52,14 @@ export async function campaign(
     options.json,
     plan.map(({ command }) => command),
     options.isResumed,
+    world.commit,
   );
   for (const { prepare } of new Set(plan.map(({ scenario }) => scenario))) await prepare?.(world.say);
-  const due = plan.filter(({ command }) => results.row(command)?.ok !== true);
+  const due = plan.filter(({ command }) => !results.isGood(command));
   if (due.length < plan.length)
     world.say(`${plan.length - due.length} of ${plan.length} runs were good before`);
+  if (results.outdated > 0)
+    world.say(`${results.outdated} runs were good on other code, or on what is in no commit: played again`);
   for (const planned of due) {
     const { progress } = world;
     const place = plan.indexOf(planned) + 1;
@@ -72,22 +77,22 @@ async function playOne(
   options: ChaosOptions,
   { scenario, seed, command }: Planned,
   isMany: boolean,
-  { run, signal, progress, say }: CampaignWorld,
+  { run, signal, progress, say, commit }: CampaignWorld,
 ): Promise<RunRow> {
   const beganMs = performance.now();
-  const { count, minutes, isShort, directory, json } = options;
+  const { count, minutes, isShort, json } = options;
   const asked: RunOptions = {
     seed,
     count,
     faultsMs: minutes === undefined ? undefined : minutes * MS_PER_MINUTE,
     isShort,
-    directory: directory === undefined || !isMany ? directory : join(directory, `${scenario.name}-${seed}`),
+    directory: placeOf(options, isMany ? `${scenario.name}-${seed}` : ''),
   };
   try {
     const result = await run(scenario, asked, signal, progress.show);
     progress.end();
     for (const line of tellRun(result, isMany)) say(line);
-    return rowOf(result, command, drawPictures(result, options, say));
+    return rowOf(result, command, commit, drawPictures(result, options, say));
   } catch (error) {
     progress.end();
     if (isUsage(error)) throw error;
@@ -107,8 +112,22 @@ async function playOne(
       leaderChanges: 0,
       wallSeconds,
       command,
+      commit,
     };
   }
+}
+
+/** What an earlier try of the same run has left behind stays where it is. */
+function placeOf({ directory, isResumed }: ChaosOptions, own: string): string | undefined {
+  if (directory === undefined) return undefined;
+  const first = join(directory, own).replace(/(.)\/$/, '$1');
+  let place = first;
+  for (let n = 2; isResumed && isInUse(place); n++) place = `${first}-${n}`;
+  return place;
+}
+
+function isInUse(directory: string): boolean {
+  return existsSync(directory) && readdirSync(directory).length > 0;
 }
 
 /** What was typed is wrong, and not what was played. */
@@ -118,7 +137,7 @@ export function isUsage(error: unknown): boolean {
   return typeof path === 'string' && (path === 'flags' || path.startsWith('--'));
 }
 
-function rowOf(result: RunResult, command: string, pictures: readonly string[]): RunRow {
+function rowOf(result: RunResult, command: string, commit: string, pictures: readonly string[]): RunRow {
   const { scenario, seed, ok, verdicts, faults, leaderChanges, wallSeconds } = result;
   const { figures, steps, timeline, keptIn } = result;
   const own = {
@@ -135,6 +154,7 @@ function rowOf(result: RunResult, command: string, pictures: readonly string[]):
     leaderChanges,
     wallSeconds,
     command,
+    commit,
     ...own,
     pictures,
     timeline,
@@ -156,7 +176,7 @@ function tellRun({ scenario, seed, ok, ...result }: RunResult, isMany: boolean):
 }
 
 function tellAll(plan: readonly Planned[], results: Results, { say }: CampaignWorld): void {
-  const failed = plan.filter(({ command }) => results.row(command)?.ok !== true);
+  const failed = plan.filter(({ command }) => !results.isGood(command));
   say(`${plan.length - failed.length} of ${plan.length} runs good`);
   for (const { command } of failed) say(`✗ ${command}`);
 }

@@ -2,6 +2,7 @@
  * `npm run chaos -- --scenario NAME | --all …`: faults on clusters of real processes (docs/chaos.md). Exit codes: 0 everything
  * held, 1 something did not or a run broke, 2 wrong usage, 130 interrupted.
  */
+import { describeCommit } from '../cluster/commit.ts';
 import { explain, isBatonError } from '../src/lib/errors.ts';
 import { campaign, isUsage, planRuns } from './campaign.ts';
 import { parseOptions } from './options.ts';
@@ -37,8 +38,9 @@ async function main(): Promise<number> {
     if (report !== undefined) page = writeReport(report, rows);
   };
   const { signal } = interruption;
+  const commit = describeCommit();
   try {
-    const isGood = await campaign(options, plan, { run, signal, progress, say, onRow });
+    const isGood = await campaign(options, plan, { run, signal, progress, commit, say, onRow });
     return isGood ? 0 : 1;
   } finally {
     progress.end();

@@ -4,6 +4,7 @@
  */
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';
+import { isSameCode } from '../cluster/commit.ts';
 import { writable } from '../cluster/result-file.ts';
 import { BatonError, explain } from '../src/lib/errors.ts';
 import type { Timeline } from './histories/chronicle.ts';
@@ -21,6 +22,8 @@ export interface RunRow {
   readonly wallSeconds: number;
   /** Plays it again, and tells it from runs of the same scenario and seed that were asked for more or less. */
   readonly command: string;
+  /** Of what code it speaks (cluster/commit.ts). */
+  readonly commit: string;
   /** Undefined: it broke before there was anything to tell. */
   readonly timeline?: Timeline | undefined;
   readonly [figure: string]: unknown;
@@ -47,6 +50,7 @@ const rowSchema = z.looseObject({
   leaderChanges: z.number(),
   wallSeconds: z.number(),
   command: text,
+  commit: text.default('unknown'),
   timeline: timelineSchema.optional(),
 }) satisfies z.ZodType<RunRow>;
 
@@ -57,40 +61,65 @@ export class Results {
   readonly #rows: Map<string, RunRow>;
   /** Commands of the runs that belong together; others may be in the file. */
   readonly #planned: readonly string[];
+  readonly #commit: string;
+  /** Commands of the runs of this process, whatever its code. */
+  readonly #played = new Set<string>();
 
-  private constructor(path: string | undefined, planned: readonly string[], rows: readonly RunRow[]) {
+  private constructor(
+    path: string | undefined,
+    planned: readonly string[],
+    rows: readonly RunRow[],
+    commit: string,
+  ) {
     this.#path = path;
+    this.#commit = commit;
     this.#planned = planned;
     this.#rows = new Map(rows.map((row) => [row.command, row]));
   }
 
   /**
    * @param path undefined: nothing is written
+   * @param commit of what is played now: what other code came to is played again
    * @throws BatonError `invalid-argument` when the file cannot be gone on from, or its directory is not there
    */
-  static open(path: string | undefined, planned: readonly string[], isResumed: boolean): Results {
+  static open(
+    path: string | undefined,
+    planned: readonly string[],
+    isResumed: boolean,
+    commit: string,
+  ): Results {
     writable('json', path);
     const rows = path !== undefined && isResumed ? readRows(path) : [];
-    return new Results(path, planned, rows);
+    return new Results(path, planned, rows, commit);
   }
 
   get rows(): readonly RunRow[] {
     return [...this.#rows.values()];
   }
 
-  row(command: string): RunRow | undefined {
-    return this.#rows.get(command);
+  /** It was played, by this code, and all was well. */
+  isGood(command: string): boolean {
+    const row = this.#rows.get(command);
+    if (row?.ok !== true) return false;
+    return this.#played.has(command) || isSameCode(row.commit, this.#commit);
+  }
+
+  /** Planned, played and good, but by other code. */
+  get outdated(): number {
+    return this.#planned.filter((command) => this.#rows.get(command)?.ok === true && !this.isGood(command))
+      .length;
   }
 
   /** In the place of an earlier one, or at the end; and writes the file. */
   add(row: RunRow): void {
+    this.#played.add(row.command);
     this.#rows.set(row.command, row);
     this.#write();
   }
 
   /** All that were planned were played, and good. */
   get ok(): boolean {
-    return this.#planned.every((command) => this.#rows.get(command)?.ok === true);
+    return this.#planned.every((command) => this.isGood(command));
   }
 
   #write(): void {

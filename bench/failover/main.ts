@@ -10,7 +10,7 @@ import { BatonError } from '../../src/lib/errors.ts';
 import { prng } from '../../src/lib/prng.ts';
 import { round } from '../lib/figures.ts';
 import { describeMachine, loadAverage } from '../lib/machine.ts';
-import { flagsOf, positive, runBench, writeJson, type Bench } from '../lib/program.ts';
+import { count, flagsOf, positive, runBench, writeJson, type Bench } from '../lib/program.ts';
 import { Caller } from './caller.ts';
 import { FailoverCluster, until, type Hint } from './cluster.ts';
 import { loseLeader, type FaultKind, type FaultRow, type FaultWorld } from './fault.ts';
@@ -52,13 +52,13 @@ await runBench('bench:failover', async (bench) => {
   });
   const [json, svg] = [writable('json', flags.json), writable('svg', flags.svg)];
   const result = await run(bench, {
-    kills: Math.round(positive('kills', flags.kills)),
-    requests: positive('requests', flags.requests),
+    kills: count('kills', flags.kills),
+    requests: count('requests', flags.requests),
     warmPerSecond: positive('warm-rate', flags['warm-rate']),
     coldPerSecond: positive('cold-rate', flags['cold-rate']),
     fault: oneOf('fault', flags.fault, ['kill', 'pause']),
     hints: flags.hints.split(',').map((hint) => oneOf('hints', hint, ['advisory', 'probe'])),
-    seed: Math.round(positive('seed', flags.seed)),
+    seed: count('seed', flags.seed),
   });
   process.stdout.write(failoverTable(result));
   writeJson(json, result);

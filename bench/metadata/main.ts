@@ -7,7 +7,7 @@
 import { writeFileSync } from 'node:fs';
 import { writable } from '../../cluster/result-file.ts';
 import { describeMachine } from '../lib/machine.ts';
-import { flagsOf, positive, runBench, writeJson } from '../lib/program.ts';
+import { count, flagsOf, positive, runBench, writeJson } from '../lib/program.ts';
 import { measureRound, type Round } from './round.ts';
 import { metadataSvg, metadataTable } from './report.ts';
 import { resultOf } from './result.ts';
@@ -23,10 +23,10 @@ await runBench('bench:metadata', async (bench) => {
   });
   const options = {
     seconds: positive('seconds', flags.seconds),
-    inside: positive('inside', flags.inside),
+    inside: count('inside', flags.inside),
     profileDirectory: flags.profile,
   };
-  const rounds = positive('rounds', flags.rounds);
+  const rounds = count('rounds', flags.rounds);
   const [json, svg] = [writable('json', flags.json), writable('svg', flags.svg)];
   const rows: Round[] = [];
   for (let round = 1; round <= rounds; round++) {

@@ -16,8 +16,10 @@ export type Verdict =
       readonly detail: string;
       readonly seeds: number;
       readonly seed: SeedRange | undefined;
-      /** The file whose test failed. */
-      readonly file: string | undefined;
+      /** Files or folders whose tests failed. */
+      readonly tests: readonly string[];
+      /** They did not even end. */
+      readonly timedOut: boolean;
     }
   /** It does not load: nothing was shown. */
   | { readonly kind: 'invalid'; readonly why: string };
@@ -145,7 +147,12 @@ async function runVitest(
     { TMPDIR: scratchOf(workspace) },
   );
   if (ended.code === 0) return PASSED;
-  if (ended.timedOut) return failed(`${what}: no end`, `not done after ${TESTS_LIMIT_MS / 1_000} s`);
+  if (ended.timedOut)
+    return {
+      ...failed(`${what}: no end`, `not done after ${TESTS_LIMIT_MS / 1_000} s`),
+      tests: paths,
+      timedOut: true,
+    };
   if (!existsSync(report)) return { kind: 'invalid', why: tail(ended) };
   const { testResults } = JSON.parse(readFileSync(report, 'utf8')) as VitestReport;
   for (const { name, assertionResults } of testResults) {
@@ -153,7 +160,7 @@ async function runVitest(
     if (broken !== undefined)
       return {
         ...failed(`${what}: ${broken.fullName}`, firstLine(broken.failureMessages.join('\n'))),
-        file: relative(realpathSync(workspace), name),
+        tests: [relative(realpathSync(workspace), name)],
       };
   }
   return { kind: 'invalid', why: firstLine(testResults.map(({ message }) => message).join('\n')) };
@@ -206,7 +213,7 @@ export async function runSeeds({ length, from, count }: SeedRange, workspace: st
 }
 
 function failed(by: string, detail: string, seeds = 0): Extract<Verdict, { kind: 'failed' }> {
-  return { kind: 'failed', by, detail, seeds, seed: undefined, file: undefined };
+  return { kind: 'failed', by, detail, seeds, seed: undefined, tests: [], timedOut: false };
 }
 
 function firstLine(text: string): string {

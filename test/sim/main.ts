@@ -7,11 +7,12 @@ import { appendFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { describeCommit } from '../../cluster/commit.ts';
 import { roughen } from '../mutants/rough.ts';
 import { Flags } from '../setup/flags.ts';
 import { drawOptions, type Length, type SimOptions } from './options.ts';
 import { everyFailedSeed } from './regressions/seeds.ts';
-import { commit, journalLine, readJournal, rowOf, summary, type Ran } from './rows.ts';
+import { journalLine, readJournal, rowOf, summary, type Ran } from './rows.ts';
 import { simulate, type SimResult } from './run.ts';
 import { runShare, runShares } from './shares.ts';
 import { shrink, tellSchedule } from './shrink.ts';
@@ -46,7 +47,7 @@ function lengthOf(fallback: Length): Length {
 
 function tellDrawn({ schedule, ...drawn }: SimOptions): void {
   process.stdout.write(
-    `seed ${drawn.seed}, commit ${commit()}: ${JSON.stringify({ ...drawn, faults: schedule.length })}\n`,
+    `seed ${drawn.seed}, commit ${describeCommit()}: ${JSON.stringify({ ...drawn, faults: schedule.length })}\n`,
   );
 }
 
@@ -95,7 +96,7 @@ const isVacuous = (violation: string): boolean => violation.includes('vacuous');
 /** @returns the code that the program ends with */
 async function runMany(count: number): Promise<number> {
   const from = whole('from', values.from, 1);
-  const ran: Ran = { commit: commit(), length: lengthOf('long') };
+  const ran: Ran = { commit: describeCommit(), length: lengthOf('long') };
   process.stdout.write(`seeds ${from} to ${from + count - 1}, commit ${ran.commit}\n`);
   const journal = `${json ?? join('.', 'sim')}.rows`;
   const known = values.resume ? readJournal(journal, ran) : { rows: [], others: undefined };

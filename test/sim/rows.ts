@@ -1,6 +1,6 @@
 /** What is kept of each run of many, and what all of them come to. */
-import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
+import { describeCommit, isSameCode } from '../../cluster/commit.ts';
 import type { Length } from './options.ts';
 import type { SimResult } from './run.ts';
 
@@ -47,29 +47,16 @@ export function rowOf(result: SimResult, beganMs: number): Row {
   };
 }
 
-/** "-dirty": what ran is in no commit. */
-export function commit(): string {
-  try {
-    return execFileSync('git', ['describe', '--always', '--dirty', '--exclude', '*'], {
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'ignore'],
-    }).trim();
-  } catch {
-    return 'unknown';
-  }
-}
-
 /** What an interruption cut off, or another commit or length has run, is of no use; nor is what was in no commit: it may have changed. */
 export function readJournal(path: string, { commit, length }: Ran): Journal {
   if (!existsSync(path)) return { rows: [], others: undefined };
   const lines = readFileSync(path, 'utf8').split('\n').slice(0, -1).filter(Boolean);
-  const isNamed = commit !== 'unknown' && !commit.endsWith('-dirty');
   const rows = lines
     .map(readRow)
-    .filter((row) => isNamed && row?.commit === commit && row.length === length) as Row[];
+    .filter((row) => row?.length === length && isSameCode(row.commit, commit)) as Row[];
   const others = lines.length - rows.length;
   if (others === 0) return { rows, others: undefined };
-  const why = isNamed
+  const why = isSameCode(commit, commit)
     ? 'damaged, or of another commit or length'
     : `not reused: what runs now is in no commit (${commit})`;
   return { rows, others: `${others} rows of ${path} are ${why}` };
@@ -95,7 +82,7 @@ export function summary(rows: readonly Row[], wallSeconds: number): object {
       faultsByKind[kind] = (faultsByKind[kind] ?? 0) + count;
   const least = (of: (row: Row) => number): number => Math.min(...rows.map(of));
   return {
-    commit: commit(),
+    commit: describeCommit(),
     seeds: rows.length,
     virtualHours: sum((row) => row.virtualMs) / 3_600_000,
     wallSeconds,

@@ -38,7 +38,11 @@ const scenarios = ['rain', 'storm'].map(scenario);
 type Outcome = 'good' | 'bad' | Error;
 
 /** Plays nothing: comes to this, by scenario and seed. */
-async function play(argv: string, outcome: (name: string, seed: number) => Outcome): Promise<Played> {
+async function play(
+  argv: string,
+  outcome: (name: string, seed: number) => Outcome,
+  commit = 'abc1234',
+): Promise<Played> {
   const options = parseOptions(argv.split(' '), ['rain', 'storm'], 1);
   const played: string[] = [];
   const asked: RunOptions[] = [];
@@ -54,6 +58,7 @@ async function play(argv: string, outcome: (name: string, seed: number) => Outco
       return result(name, seed, came === 'good');
     },
     signal: new AbortController().signal,
+    commit,
     progress: new Progress(process.stderr),
     say: (line) => said.push(line),
     onRow: ({ rows }) => written.push(rows.length),
@@ -118,6 +123,7 @@ describe('many runs', () => {
       leaderChanges: 3,
       wallSeconds: 2,
       command: 'npm run chaos -- --scenario rain --seed 2 --seeds 1',
+      commit: 'abc1234',
       puddles: 2,
       steps: [{ drops: 7 }],
       pictures: [],
@@ -216,6 +222,38 @@ describe('resuming', () => {
     await play(begin, () => 'good');
     const { ok, played } = await play(resume, () => 'bad');
     expect([ok, played]).toEqual([true, []]);
+  });
+
+  it('plays again what other code came to, or what was in no commit; runs that were not asked for stay', async () => {
+    await play(`--scenario rain --seed 9 --json ${file}`, () => 'good');
+    for (const [then, now] of [
+      ['abc1234', 'def5678'],
+      ['abc1234-dirty', 'abc1234-dirty'],
+      ['unknown', 'unknown'],
+    ]) {
+      await play(resume, () => 'good', then);
+      const { ok, played, said } = await play(resume, () => 'good', now);
+      expect([ok, played.length]).toEqual([true, 4]);
+      expect(said[0]).toBe('4 runs were good on other code, or on what is in no commit: played again');
+      expect(written()).toMatchObject({ ok: true, planned: 4, runs: 5 });
+    }
+  });
+
+  it('leaves the directory of an earlier try where it is', async () => {
+    const there = join(folder, 'deep', 'runs');
+    for (const name of ['rain-1', 'rain-1-2', 'storm-1']) mkdirSync(join(there, name), { recursive: true });
+    for (const name of ['rain-1', 'rain-1-2']) writeFileSync(join(there, name, 'log'), '');
+    const { asked } = await play(`--all --dir ${there}/ --resume --json ${file}`, () => 'good');
+    expect(asked.map(({ directory }) => directory)).toEqual([
+      join(there, 'rain-1-3'),
+      join(there, 'storm-1'),
+    ]);
+    const single = await play(
+      `--scenario rain --dir ${there}/ --resume --json ${file}`,
+      () => 'good',
+      'def5678',
+    );
+    expect(single.asked.map(({ directory }) => directory)).toEqual([`${there}-2`]);
   });
 
   it('begins where there is no file yet; without it the file is written anew', async () => {

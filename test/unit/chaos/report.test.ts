@@ -34,6 +34,7 @@ const row = (changes: Partial<RunRow> = {}): RunRow => ({
   leaderChanges: 1,
   wallSeconds: 30,
   command: 'npm run chaos -- --scenario leader-kill --seed 5',
+  commit: 'abc1234',
   requests: 102,
   failures: 2,
   latencyMs: { warm: { n: 102, p50: 5, p99: 600, max: 700 } },

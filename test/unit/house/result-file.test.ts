@@ -30,6 +30,17 @@ describe('a result file', () => {
     expect(existsSync(directory)).toBe(false);
   });
 
+  it('is no directory', () => {
+    expect(() => writable('json', folder)).toThrow(
+      expect.objectContaining({
+        code: 'invalid-argument',
+        message: `--json: ${JSON.stringify(folder)} is a directory`,
+        fields: { path: '--json' },
+        hint: 'name a file in it',
+      }),
+    );
+  });
+
   it('is in no file', () => {
     const file = join(folder, 'plain');
     writeFileSync(file, '');

@@ -1,0 +1,19 @@
+/** Which code a result speaks of. */
+import { execFileSync } from 'node:child_process';
+
+/** "abc1234"; "abc1234-dirty": what runs is in no commit; "unknown": this is no checkout. */
+export function describeCommit(): string {
+  try {
+    return execFileSync('git', ['describe', '--always', '--dirty', '--exclude', '*'], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    }).trim();
+  } catch {
+    return 'unknown';
+  }
+}
+
+/** Two results are of the same code: what is in no commit may have changed in between. */
+export function isSameCode(one: string, other: string): boolean {
+  return one === other && one !== 'unknown' && !one.endsWith('-dirty');
+}
