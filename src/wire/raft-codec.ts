@@ -4,7 +4,7 @@ import { unreachable } from '../lib/assert.ts';
 import type { LogEntry, RaftBody, RaftMessage } from '../core/raft/types.ts';
 import { incarnationFrom } from './common-codec.ts';
 import * as wire from './gen/baton/v1/raft.ts';
-import { fieldsOf, known, pack, unpack } from './wire-error.ts';
+import { fieldsOf, known, pack, unpack, WireError } from './wire-error.ts';
 
 type Body = NonNullable<wire.RaftMessage['body']>;
 
@@ -35,8 +35,12 @@ function bodyTo(body: RaftBody): Body {
 
 const optionalReplica = (id: string): ReplicaId | '' => (id === '' ? '' : replicaId(id));
 
-export function entriesFrom(entries: readonly wire.LogEntry[]): LogEntry[] {
-  return entries.map(({ index, term, data }) => ({ index, term, data }));
+/** One after the other from `prevIndex` on: what is not is no append of any leader's log. */
+function entriesFrom(entries: readonly wire.LogEntry[], prevIndex: number): LogEntry[] {
+  return entries.map(({ index, term, data }, i) => {
+    if (index !== prevIndex + 1 + i) throw new WireError('malformed', 'entries of an append');
+    return { index, term, data };
+  });
 }
 
 function bodyFrom(body: Body): RaftBody {
@@ -52,7 +56,7 @@ function bodyFrom(body: Body): RaftBody {
         kind: 'append',
         prevIndex,
         prevTerm,
-        entries: entriesFrom(entries),
+        entries: entriesFrom(entries, prevIndex),
         commit,
         round,
         successor: optionalReplica(successor),

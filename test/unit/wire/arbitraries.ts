@@ -366,7 +366,16 @@ export const metadataSnapshot: Arbitrary<MetadataSnapshot> = fc.record({
   evictedIndex: uint64,
 });
 
-const entry = fc.record({ index: uint64, term: uint64, data: bytes });
+/** Those of an append follow one another. */
+const appended = fc
+  .record({
+    prevIndex: fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER - 1_000 }),
+    rest: few(fc.record({ term: uint64, data: bytes })),
+  })
+  .map(({ prevIndex, rest }) => ({
+    prevIndex,
+    entries: rest.map((entry, i) => ({ index: prevIndex + 1 + i, ...entry })),
+  }));
 const body: Arbitrary<RaftBody> = fc.oneof(
   fc.record({
     kind: fc.constant('vote-request' as const),
@@ -377,15 +386,16 @@ const body: Arbitrary<RaftBody> = fc.oneof(
     force: bool,
   }),
   fc.record({ kind: fc.constant('vote-reply' as const), pre: bool, granted: bool, asked: uint64 }),
-  fc.record({
-    kind: fc.constant('append' as const),
-    prevIndex: uint64,
-    prevTerm: uint64,
-    entries: few(entry),
-    commit: uint64,
-    round: uint64,
-    successor: replicaOrNone,
-  }),
+  fc
+    .record({
+      kind: fc.constant('append' as const),
+      prevTerm: uint64,
+      commit: uint64,
+      round: uint64,
+      successor: replicaOrNone,
+      log: appended,
+    })
+    .map(({ log, ...rest }) => ({ ...rest, ...log })),
   fc.record({
     kind: fc.constant('append-reply' as const),
     ok: bool,

@@ -4,6 +4,8 @@
  */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { replicaId } from '../../../src/lib/ids.ts';
+import { decodeRaftMessage, encodeRaftMessage } from '../../../src/wire/raft-codec.ts';
 import { WireError } from '../../../src/wire/wire-error.ts';
 import { CODECS, type Codec } from './codecs.ts';
 
@@ -155,5 +157,35 @@ describe('a WireError', () => {
         cause: expect.any(Error),
       }),
     );
+  });
+});
+
+describe('an append', () => {
+  const message = (indexes: readonly number[]): Uint8Array =>
+    encodeRaftMessage({
+      cluster: 'c',
+      epoch: 1,
+      memberHash: 1,
+      from: replicaId('r1'),
+      to: replicaId('r2'),
+      term: 2,
+      incarnation: { ms: 1, nonce: 1 },
+      commandVersion: 1,
+      voter: true,
+      body: {
+        kind: 'append',
+        prevIndex: 4,
+        prevTerm: 1,
+        entries: indexes.map((index) => ({ index, term: 2, data: new Uint8Array() })),
+        commit: 4,
+        round: 1,
+        successor: '',
+      },
+    });
+
+  it('whose entries do not follow one another is malformed: the core would take its own log for broken', () => {
+    expect(() => decodeRaftMessage(message([5, 6]))).not.toThrow();
+    for (const indexes of [[6], [4], [5, 7], [5, 5]])
+      expect(() => decodeRaftMessage(message(indexes))).toThrow(WireError);
   });
 });
