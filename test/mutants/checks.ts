@@ -16,10 +16,10 @@ export type Verdict =
       readonly detail: string;
       readonly seeds: number;
       readonly seed: SeedRange | undefined;
-      /** Files or folders whose tests failed. */
-      readonly tests: readonly string[];
-      /** They did not even end. */
-      readonly timedOut: boolean;
+      /** The file whose test failed. */
+      readonly file: string | undefined;
+      /** The tests that were not done in time, all of them: which one hung is not known. */
+      readonly unended: readonly string[] | undefined;
     }
   /** It does not load: nothing was shown. */
   | { readonly kind: 'invalid'; readonly why: string };
@@ -120,7 +120,7 @@ interface VitestReport {
 }
 
 /** `what` names the tests in the verdict. */
-async function runTests(what: string, paths: readonly string[], workspace: string): Promise<Verdict> {
+export async function runTests(what: string, paths: readonly string[], workspace: string): Promise<Verdict> {
   const verdict = await runVitest(what, paths, workspace, ['--bail', '1']);
   // A run that was cut short by its first failure may end red without a word of which test it was.
   if (verdict.kind !== 'invalid' || verdict.why !== '') return verdict;
@@ -148,11 +148,7 @@ async function runVitest(
   );
   if (ended.code === 0) return PASSED;
   if (ended.timedOut)
-    return {
-      ...failed(`${what}: no end`, `not done after ${TESTS_LIMIT_MS / 1_000} s`),
-      tests: paths,
-      timedOut: true,
-    };
+    return { ...failed(`${what}: no end`, `not done after ${TESTS_LIMIT_MS / 1_000} s`), unended: paths };
   if (!existsSync(report)) return { kind: 'invalid', why: tail(ended) };
   const { testResults } = JSON.parse(readFileSync(report, 'utf8')) as VitestReport;
   for (const { name, assertionResults } of testResults) {
@@ -160,7 +156,7 @@ async function runVitest(
     if (broken !== undefined)
       return {
         ...failed(`${what}: ${broken.fullName}`, firstLine(broken.failureMessages.join('\n'))),
-        tests: [relative(realpathSync(workspace), name)],
+        file: relative(realpathSync(workspace), name),
       };
   }
   return { kind: 'invalid', why: firstLine(testResults.map(({ message }) => message).join('\n')) };
@@ -213,7 +209,7 @@ export async function runSeeds({ length, from, count }: SeedRange, workspace: st
 }
 
 function failed(by: string, detail: string, seeds = 0): Extract<Verdict, { kind: 'failed' }> {
-  return { kind: 'failed', by, detail, seeds, seed: undefined, tests: [], timedOut: false };
+  return { kind: 'failed', by, detail, seeds, seed: undefined, file: undefined, unended: undefined };
 }
 
 function firstLine(text: string): string {

@@ -3,6 +3,7 @@ import {
   compile,
   runCheck,
   runSeeds,
+  runTests,
   TESTS,
   type SeedRange,
   type SimBudget,
@@ -32,10 +33,21 @@ const BASELINE_SEEDS: SimBudget = {
   long: { length: 'long', from: 1, count: 1 },
 };
 
+/** What is run a second time, where the mutant is not. */
+export interface Confirmations {
+  readonly runSeeds: typeof runSeeds;
+  readonly runTests: typeof runTests;
+}
+
 export class Baseline {
-  readonly workspace: string = copyTree();
-  readonly #seeds = new Map<string, Promise<Verdict>>();
-  readonly #tests = new Map<string, Promise<Verdict>>();
+  readonly workspace: string;
+  readonly #asked = new Map<string, Promise<Verdict>>();
+  readonly #run: Confirmations;
+
+  constructor(workspace: string = copyTree(), run: Confirmations = { runSeeds, runTests }) {
+    this.workspace = workspace;
+    this.#run = run;
+  }
 
   /** @returns what is red without any mutant, by check; empty: the hunt may begin */
   async check(mutants: readonly Mutant[]): Promise<string[]> {
@@ -52,26 +64,31 @@ export class Baseline {
   }
 
   /** Whether this very seed passes under the mutant's conditions, without the mutant; each is run once. */
-  async passes(seed: SeedRange, { conditions = [] }: Mutant): Promise<boolean> {
-    const key = `${seed.length}/${seed.from}/${JSON.stringify(conditions)}`;
-    const known = this.#seeds.get(key) ?? this.#runSeed(seed, conditions);
-    this.#seeds.set(key, known);
+  passes(seed: SeedRange, mutant: Mutant): Promise<boolean> {
+    return this.#passes(`${seed.length}/${seed.from}`, mutant, (tree) => this.#run.runSeeds(seed, tree));
+  }
+
+  /** Whether these tests come to an end, and a good one, where the mutant is not; each set is run once. */
+  ends(tests: readonly string[], mutant: Mutant): Promise<boolean> {
+    return this.#passes(tests.join(' '), mutant, (tree) => this.#run.runTests('tests', tests, tree));
+  }
+
+  async #passes(
+    what: string,
+    { conditions = [] }: Mutant,
+    run: (workspace: string) => Promise<Verdict>,
+  ): Promise<boolean> {
+    const key = `${what}/${JSON.stringify(conditions)}`;
+    const known = this.#asked.get(key) ?? this.#under(conditions, run);
+    this.#asked.set(key, known);
     return (await known).kind === 'passed';
   }
 
-  /** Whether these tests pass, and end, without any mutant; each set is run once. */
-  async passesTests(tests: readonly string[]): Promise<boolean> {
-    const key = tests.join(' ');
-    const known = this.#tests.get(key) ?? runCheck('tests', tests, this.workspace);
-    this.#tests.set(key, known);
-    return (await known).kind === 'passed';
-  }
-
-  async #runSeed(seed: SeedRange, conditions: readonly Edit[]): Promise<Verdict> {
-    if (conditions.length === 0) return runSeeds(seed, this.workspace);
+  async #under(conditions: readonly Edit[], run: (workspace: string) => Promise<Verdict>): Promise<Verdict> {
+    if (conditions.length === 0) return run(this.workspace);
     const workspace = plant({ id: 'conditions', edits: conditions }, this.workspace);
     try {
-      return await runSeeds(seed, workspace);
+      return await run(workspace);
     } finally {
       removeWorkspace(workspace);
     }
@@ -96,21 +113,13 @@ export async function hunt(mutant: Mutant, baseline: Baseline): Promise<Row> {
         return row(false, `invalid: ${check} does not load`, verdict.why, seeds);
       seeds += verdict.seeds;
       if (verdict.kind === 'passed') continue;
-      const { seed, tests, timedOut } = verdict;
-      if (timedOut && !(await baseline.passesTests(tests)))
-        return row(false, `invalid: ${verdict.by}, nor without it`, verdict.detail, seeds);
-      // The dialogues depend on nothing but the code.
-      const isSure = timedOut || check === 'golden' || tests.length === 0;
-      if (!isSure && !(await isSteady(tests, workspace, baseline)))
+      const { file } = verdict;
+      if (check !== 'golden' && file !== undefined && !(await isSteady(file, workspace, baseline)))
         return row(false, `invalid: ${verdict.by}: fails now and then`, verdict.detail, seeds);
-      if (seed !== undefined && !(await baseline.passes(seed, mutant)))
-        return row(
-          false,
-          `invalid: ${seed.length} seed ${seed.from} fails without it`,
-          verdict.detail,
-          seeds,
-        );
-      return row(true, verdict.by, seedNote(seed, verdict.detail), seeds);
+      const without = await failsWithout(verdict, mutant, baseline);
+      if (without !== undefined)
+        return row(false, `invalid: ${without} fails without it`, verdict.detail, seeds);
+      return row(true, verdict.by, seedNote(verdict.seed, verdict.detail), seeds);
     }
     return row(false, `survived ${mutant.checks.join(' and ')}`, '', seeds);
   } finally {
@@ -122,10 +131,22 @@ function testsOf({ checks, tests, group }: Mutant): readonly string[] {
   return checks.includes('tests') ? (tests ?? TESTS[group]) : [];
 }
 
+/** @returns what the unmutated tree fails as well: a seed, or tests that a slow machine does not end in time */
+export async function failsWithout(
+  { by, seed, unended }: Extract<Verdict, { kind: 'failed' }>,
+  mutant: Mutant,
+  baseline: Pick<Baseline, 'passes' | 'ends'>,
+): Promise<string | undefined> {
+  if (seed !== undefined && !(await baseline.passes(seed, mutant))) return `${seed.length} seed ${seed.from}`;
+  if (unended !== undefined && !(await baseline.ends(unended, mutant))) return `${by}:`;
+  return undefined;
+}
+
 /** It fails again with the mutant, and not without it: a test that depends on the machine catches nothing. */
-async function isSteady(tests: readonly string[], workspace: string, baseline: Baseline): Promise<boolean> {
-  const again = await runCheck('tests', tests, workspace);
-  return again.kind === 'failed' && (await baseline.passesTests(tests));
+async function isSteady(file: string, workspace: string, baseline: Baseline): Promise<boolean> {
+  const again = await runCheck('tests', [file], workspace);
+  const without = await runCheck('tests', [file], baseline.workspace);
+  return again.kind === 'failed' && without.kind === 'passed';
 }
 
 function seedNote(seed: SeedRange | undefined, detail: string): string {
