@@ -11,6 +11,10 @@ import type { Clock } from '../../ports/system.ts';
  */
 const DELIVERIES_PER_TURN = 24;
 
+/** A turn that takes less leads to nothing: a leader that is known has said that it is still there. */
+const SHORT_MS = 0.5;
+const LONGEST_REST_MS = 10;
+
 /** What nobody waits for goes out with what the others say in the next few milliseconds: each packet costs more than what is in it. */
 const TOGETHER_MS = 3;
 
@@ -24,7 +28,7 @@ interface Shared {
 /** @param isUrgent of the subject of a message: somebody waits for what follows from it, and it is delivered ahead of others */
 export function sharedBus(
   bus: Bus,
-  clock: Pick<Clock, 'soon' | 'after'>,
+  clock: Pick<Clock, 'soon' | 'after' | 'now'>,
   isUrgent: (subject: string) => boolean = () => false,
 ): Bus {
   const shared = new Map<string, Shared>();
@@ -84,10 +88,18 @@ export function sharedBus(
   };
 }
 
-/** Everybody hears every message, in the order in which they came. */
-function inTurns(clock: Pick<Clock, 'soon'>): (message: BusMessage, handlers: ReadonlySet<Handler>) => void {
+/**
+ * Everybody hears every message, in the order in which they came. When what the listeners of a turn do about it takes long, the next
+ * turn leaves others of the machine as much time: thousands that answer a new leader at once would have all of it, and the first
+ * of them wait for the last. Not once another message has come: nobody falls behind for ever.
+ */
+function inTurns(
+  clock: Pick<Clock, 'soon' | 'after' | 'now'>,
+): (message: BusMessage, handlers: ReadonlySet<Handler>) => void {
   const waiting: { readonly message: BusMessage; readonly listeners: Iterator<Handler> }[] = [];
+  let beganMs = 0;
   const turn = (): void => {
+    beganMs = clock.now();
     let head = 0;
     for (let delivered = 0; delivered < DELIVERIES_PER_TURN;) {
       const next = waiting[head];
@@ -100,7 +112,13 @@ function inTurns(clock: Pick<Clock, 'soon'>): (message: BusMessage, handlers: Re
       }
     }
     waiting.splice(0, head);
-    if (waiting.length > 0) clock.soon(turn);
+    // Behind what they do at once, and what they do when that is durable.
+    if (waiting.length > 0) clock.soon(() => clock.soon(rest));
+  };
+  const rest = (): void => {
+    const tookMs = clock.now() - beganMs;
+    if (tookMs < SHORT_MS || waiting.length > 1) turn();
+    else clock.after(Math.min(tookMs, LONGEST_REST_MS), turn);
   };
   return (message, handlers) => {
     if (waiting.push({ message, listeners: handlers.values() }) === 1) clock.soon(turn);

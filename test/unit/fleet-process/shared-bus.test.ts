@@ -55,6 +55,32 @@ describe('a shared connection', () => {
     expect(new Set([...heard.values()].map(String))).toEqual(new Set(['1,2,3']));
   });
 
+  it('leaves others as much time as its listeners took, but falls behind nobody who sends more', () => {
+    const { bus, deliver } = wire();
+    const clock = new ManualClock();
+    const shared = sharedBus(bus, clock);
+    let heard = 0;
+    for (let n = 0; n < 100; n++)
+      shared.subscribe('beacons', () => {
+        heard++;
+        clock.nowMs += 0.25;
+      });
+    deliver('beacons');
+    clock.settle();
+    const first = heard;
+    expect(first).toBeLessThan(100);
+    clock.advance(first * 0.25 - 0.1);
+    expect(heard).toBe(first);
+    clock.advance(0.1);
+    expect(heard).toBeGreaterThan(first);
+    deliver('beacons');
+    // The first is heard by all without a pause.
+    clock.advance(10);
+    expect(heard).toBeGreaterThanOrEqual(100);
+    while (clock.timers > 0) clock.advance(10);
+    expect(heard).toBe(200);
+  });
+
   it('delivers what somebody waits for ahead of what came before', () => {
     const { bus, deliver } = wire();
     const clock = new ManualClock();
