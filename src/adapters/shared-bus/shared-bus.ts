@@ -14,6 +14,8 @@ const DELIVERIES_PER_TURN = 24;
 /** A turn that takes less leads to nothing: a leader that is known has said that it is still there. */
 const SHORT_MS = 0.5;
 const LONGEST_REST_MS = 10;
+/** Messages: beacons come ten a second. */
+const MOST_WAITING = 3;
 
 /** What nobody waits for goes out with what the others say in the next few milliseconds: each packet costs more than what is in it. */
 const TOGETHER_MS = 3;
@@ -91,7 +93,7 @@ export function sharedBus(
 /**
  * Everybody hears every message, in the order in which they came. When what the listeners of a turn do about it takes long, the next
  * turn leaves others of the machine as much time: thousands that answer a new leader at once would have all of it, and the first
- * of them wait for the last. Not once another message has come: nobody falls behind for ever.
+ * of them wait for the last. Not once some more messages have come: nobody falls behind for ever.
  */
 function inTurns(
   clock: Pick<Clock, 'soon' | 'after' | 'now'>,
@@ -117,7 +119,7 @@ function inTurns(
   };
   const rest = (): void => {
     const tookMs = clock.now() - beganMs;
-    if (tookMs < SHORT_MS || waiting.length > 1) turn();
+    if (tookMs < SHORT_MS || waiting.length > MOST_WAITING) turn();
     else clock.after(Math.min(tookMs, LONGEST_REST_MS), turn);
   };
   return (message, handlers) => {
