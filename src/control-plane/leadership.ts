@@ -36,7 +36,8 @@ import {
   encodeLookupReply,
   encodePullReply,
 } from '../wire/data-plane-codec.ts';
-import { kindOf, senderOf, type LeadKind, type Subjects } from '../wire/subjects.ts';
+import { kindOf, leadKindOf, senderOf, type LeadKind, type Subjects } from '../wire/subjects.ts';
+import { WireError } from '../wire/wire-error.ts';
 import { decodeWorkerReport, encodeCommand, encodeNotice } from '../wire/worker-codec.ts';
 import { unreachable } from '../lib/assert.ts';
 import type { ControlPlaneConfig, ControlPlanePorts } from './config.ts';
@@ -184,8 +185,12 @@ export class Leadership {
 
   #receive(message: BusMessage): void {
     if (this.#stopped) return;
-    const kind = kindOf(message.subject) as LeadKind;
+    const kind = leadKindOf(message.subject);
     const from = senderOf(message.subject);
+    if (kind === undefined)
+      return this.#drops.guard('unknown', from, () => {
+        throw new WireError('unknown-kind', 'message to the leader');
+      });
     this.#received.set(kind, (this.#received.get(kind) ?? 0) + 1);
     this.#drops.guard(kind, from, () => {
       const now = this.#ports.clock.now();

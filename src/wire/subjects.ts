@@ -13,6 +13,21 @@ export type LeadKind =
   | 'lookup' // data plane, request: LookupReply
   | 'pull'; // data plane, request: PullReply
 
+const LEAD_KINDS: ReadonlySet<string> = new Set<LeadKind>([
+  'heartbeat',
+  'change',
+  'report',
+  'demand',
+  'lookup',
+  'pull',
+]);
+
+/** Undefined: a newer sender's, or nobody's. */
+export function leadKindOf(subject: string): LeadKind | undefined {
+  const kind = kindOf(subject);
+  return LEAD_KINDS.has(kind) ? (kind as LeadKind) : undefined;
+}
+
 export interface Subjects {
   /** Raft messages and probes from one replica to another. */
   raft(to: ReplicaId, from: ReplicaId): string;

@@ -24,8 +24,8 @@ export class LogOracle {
   readonly #world: World;
   /** By "index/term": the same everywhere (log matching). */
   readonly #entries = new Map<string, KnownEntry>();
-  /** Term of the committed entry at an index. */
-  readonly #committed = new Map<number, number>();
+  /** By index: the term of the committed entry, and the earliest term in which it was seen to be committed. */
+  readonly #committed = new Map<number, { readonly term: number; readonly inTerm: number }>();
   readonly #promised = new Map<string, Promised>();
   /** The last term that each has led. */
   readonly #led = new Map<string, number>();
@@ -127,15 +127,16 @@ export class LogOracle {
 
   #commit(replica: SimReplica, commit: number): void {
     const term = this.termAt(replica, commit);
-    if (term !== undefined) this.#committedIn(commit, term);
+    if (term !== undefined) this.#committedIn(commit, term, replica.disk.log.term);
   }
 
-  #committedIn(commit: number, term: number): void {
+  #committedIn(commit: number, term: number, inTerm: number): void {
     const known = this.#committed.get(commit);
-    if (known === undefined) this.#committed.set(commit, term);
-    else if (known !== term)
+    if (known === undefined || (known.term === term && inTerm < known.inTerm))
+      this.#committed.set(commit, { term, inTerm });
+    else if (known.term !== term)
       this.#world.violation(
-        `state-machine safety: index ${commit} is committed in term ${known} and in term ${term}`,
+        `state-machine safety: index ${commit} is committed in term ${known.term} and in term ${term}`,
       );
     this.#maxCommit = Math.max(this.#maxCommit, commit);
   }
@@ -150,7 +151,7 @@ export class LogOracle {
    * What is called committed has been on the disks of a majority, with the term that its speaker has there, and is what whoever
    * leads later must have.
    */
-  onCommitShown(id: string, commit: number, term: number | undefined): void {
+  onCommitShown(id: string, commit: number, term: number | undefined, inTerm: number): void {
     if (commit <= this.#shownCommit) return;
     const byTerm = this.#holders.get(commit);
     const holders = [...(byTerm?.keys() ?? [])].map((known) => byTerm?.get(known)?.size ?? 0);
@@ -162,15 +163,16 @@ export class LogOracle {
       );
     for (let index = this.#shownCommit; index <= commit; index++) this.#holders.delete(index);
     this.#shownCommit = commit;
-    if (term !== undefined) this.#committedIn(commit, term);
+    if (term !== undefined) this.#committedIn(commit, term, inTerm);
   }
 
-  /** Leader completeness: whoever begins to lead has everything that was committed. */
+  /** Leader completeness: whoever begins to lead has everything that was committed in earlier terms. */
   onLeader(replica: SimReplica, term: number): void {
     this.#led.set(replica.id, term);
     const { log } = replica.disk;
     const last = log.entries.at(-1)?.index ?? log.snapshot?.index ?? 0;
-    for (const [index, committed] of this.#committed) {
+    for (const [index, { term: committed, inTerm }] of this.#committed) {
+      if (inTerm >= term) continue;
       const own = this.termAt(replica, index);
       if (index > last || (own !== undefined && own !== committed))
         this.#world.violation(

@@ -45,15 +45,16 @@ function lengthOf(fallback: Length): Length {
   return flags.refuse(`--length: ${JSON.stringify(length)}: give quick or long`);
 }
 
-function tellDrawn({ schedule, ...drawn }: SimOptions): void {
+function tellDrawn({ schedule, ...drawn }: SimOptions, ranOn: string): void {
   process.stdout.write(
-    `seed ${drawn.seed}, commit ${describeCommit()}: ${JSON.stringify({ ...drawn, faults: schedule.length })}\n`,
+    `seed ${drawn.seed}, commit ${ranOn}: ${JSON.stringify({ ...drawn, faults: schedule.length })}\n`,
   );
 }
 
 async function runOne(seed: number): Promise<boolean> {
   const options = drawOptions(seed, lengthOf('long'));
-  tellDrawn(options);
+  const ranOn = describeCommit();
+  tellDrawn(options, ranOn);
   const beganMs = performance.now();
   const result = await simulate(seed, options);
   const { ok, virtualMs, leaderChanges, operations, calls, settledMs, messages } = result;
@@ -66,7 +67,10 @@ async function runOne(seed: number): Promise<boolean> {
   for (const violation of result.violations) process.stdout.write(`violation at ${violation}\n`);
   draw(`sim-${seed}`, result);
   if (json !== undefined)
-    writeFileSync(json, `${JSON.stringify(summary([rowOf(result, beganMs)], Number(wall)), null, 2)}\n`);
+    writeFileSync(
+      json,
+      `${JSON.stringify(summary([rowOf(result, beganMs)], Number(wall), ranOn), null, 2)}\n`,
+    );
   if (!ok) await tellShrunk(options, result.violations);
   return ok;
 }
@@ -118,13 +122,17 @@ async function runMany(count: number): Promise<number> {
     process.stderr.write(`sim: ${broken.why}; ${kept}: go on with --resume\n`);
     return broken.code;
   }
-  const total = summary(rows, Number((earlierSeconds + (performance.now() - beganMs) / 1_000).toFixed(1)));
+  const total = summary(
+    rows,
+    Number((earlierSeconds + (performance.now() - beganMs) / 1_000).toFixed(1)),
+    ran.commit,
+  );
   process.stdout.write(`${JSON.stringify({ ...total, rows: undefined }, null, 2)}\n`);
   if (json !== undefined) writeFileSync(json, `${JSON.stringify(total, null, 2)}\n`);
   const failed = rows.find(({ ok }) => !ok);
   if (failed === undefined) return 0;
   const options = drawOptions(failed.seed, ran.length);
-  tellDrawn(options);
+  tellDrawn(options, ran.commit);
   await tellShrunk(options, failed.violations);
   return 1;
 }

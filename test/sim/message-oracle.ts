@@ -30,6 +30,7 @@ export class MessageOracle {
           replica.id,
           body.commit,
           this.#leadersTermAt(replica, term, body.commit),
+          term,
         );
       case 'snapshot':
         return this.#note(term, body.index, body.lastTerm, []);
@@ -74,6 +75,8 @@ export class MessageOracle {
   /** Everything up to `index` is on its disk, and ends there with the entry that the leader of `term` has. */
   #onAcknowledged(replica: SimReplica, index: number, term: number): void {
     const { log } = replica.disk;
+    // It has followed a later leader since, and this one hears that it has.
+    if (log.term > term) return;
     const last = log.entries.at(-1)?.index ?? log.snapshot?.index ?? 0;
     if (index > last)
       return this.#world.violation(`${replica.id} acknowledges index ${index} and has ${last} on its disk`);

@@ -1,6 +1,6 @@
 /** What is kept of each run of many, and what all of them come to. */
 import { existsSync, readFileSync } from 'node:fs';
-import { describeCommit, isSameCode } from '../../cluster/commit.ts';
+import { isSameCode } from '../../cluster/commit.ts';
 import type { Length } from './options.ts';
 import type { SimResult } from './run.ts';
 
@@ -74,7 +74,8 @@ function readRow(line: string): (Row & Ran) | undefined {
   }
 }
 
-export function summary(rows: readonly Row[], wallSeconds: number): object {
+/** @param ranOn the commit as it was when the run began */
+export function summary(rows: readonly Row[], wallSeconds: number, ranOn: string): object {
   const sum = (of: (row: Row) => number): number => rows.reduce((total, row) => total + of(row), 0);
   const faultsByKind: Record<string, number> = {};
   for (const row of rows)
@@ -82,7 +83,7 @@ export function summary(rows: readonly Row[], wallSeconds: number): object {
       faultsByKind[kind] = (faultsByKind[kind] ?? 0) + count;
   const least = (of: (row: Row) => number): number => Math.min(...rows.map(of));
   return {
-    commit: describeCommit(),
+    commit: ranOn,
     seeds: rows.length,
     virtualHours: sum((row) => row.virtualMs) / 3_600_000,
     wallSeconds,

@@ -55,6 +55,8 @@ export async function simulate(seed: number, options: SimOptions = drawOptions(s
   } catch (error) {
     onThrown(error);
   } finally {
+    // A promise that was rejected in the last turn is reported after it.
+    await new Promise((resolve) => void setImmediate(resolve));
     process.off('unhandledRejection', onThrown);
   }
   return {

@@ -30,7 +30,7 @@ export interface DurableLog {
 
 const FOLDER = '/raft';
 
-const BLANK: DurableLog = {
+export const BLANK: DurableLog = {
   identity: undefined,
   term: 0,
   vote: '',

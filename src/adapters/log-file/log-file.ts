@@ -117,9 +117,8 @@ export class FileLogStore implements LogStore {
   }
 
   /** F6. The slots are written anew also because one of them may be torn, or older, and so is a log that was left half rewritten. */
-  async #settle({ isStale, goodSlot, end }: StoredDirectory): Promise<void> {
-    // The good one last: a crash in here takes at most the other.
-    await this.#writeHardState(this.#hard, goodSlot === SLOTS[0] ? SLOTS.toReversed() : SLOTS);
+  async #settle({ isStale, weakSlot, end }: StoredDirectory): Promise<void> {
+    await this.#writeHardState(this.#hard, weakSlot === SLOTS[0] ? SLOTS : SLOTS.toReversed());
     if (isStale) {
       await this.#rewriteLog();
       return this.#writeMark();
@@ -266,7 +265,10 @@ export class FileLogStore implements LogStore {
 
   /** The next record of the chain; whoever asks for it writes it. */
   #encode(entries: readonly StoredEntry[], reset: boolean): Buffer {
-    const payload = wire.StoredEntries.encode({ entries, commit: this.#hard.commit, reset }).finish();
+    // What a segment begins with vouches for nothing that comes after it: power may go in between.
+    const held = (this.#snapshot?.index ?? 0) + entries.length;
+    const commit = reset ? Math.min(this.#hard.commit, held) : this.#hard.commit;
+    const payload = wire.StoredEntries.encode({ entries, commit, reset }).finish();
     const record = encodeRecord(payload, this.#chain);
     this.#chain = record.chain;
     return record.bytes;
@@ -280,12 +282,16 @@ export class FileLogStore implements LogStore {
 
   /** F2: one slot after the other, so that no crash and no single damage takes both. */
   async #writeHardState(hard: HardState, slots: readonly Slot[] = SLOTS): Promise<void> {
-    const head = Buffer.alloc(4);
-    head.writeUInt32LE(this.#hardSeq + 1);
-    const content = seal(Buffer.concat([head, wire.StoredHardState.encode(hard).finish()]));
+    const state = wire.StoredHardState.encode(hard).finish();
+    this.#hardSeq++;
     for (const slot of slots) {
       const path = this.#path(slot);
+      // Two that are alike were written in their own order; in the other, the later one says that it is.
+      if (slots !== SLOTS && slot === SLOTS[0]) this.#hardSeq++;
       const isNew = !this.#files.exists(path);
+      const head = Buffer.alloc(4);
+      head.writeUInt32LE(this.#hardSeq);
+      const content = seal(Buffer.concat([head, state]));
       const file = await this.#files.open(path, isNew ? 'create' : 'overwrite');
       try {
         await file.write(content, 0);
@@ -295,7 +301,6 @@ export class FileLogStore implements LogStore {
       }
       if (isNew) await this.#files.syncFolder(this.#directory);
     }
-    this.#hardSeq++;
   }
 
   async #beginSegment(segment: number): Promise<void> {

@@ -29,8 +29,11 @@ export interface StoredDirectory {
   readonly identity: StoreIdentity;
   readonly hardState: HardState;
   readonly hardSeq: number;
-  /** Where the hard state was found; the other slot may be torn, or older. */
-  readonly goodSlot: Slot;
+  /**
+   * To be written anew first: a crash takes the one that is being written, and the other must be on the disk then. That is the one
+   * that was written before the last, whose sync has returned; what was written last may be in the page cache alone.
+   */
+  readonly weakSlot: Slot;
   readonly snapshot: StoredSnapshot | undefined;
   readonly entries: StoredEntry[];
   readonly end: LogEnd;
@@ -84,7 +87,7 @@ export function readDirectory(files: Files, directory: string): StoredDirectory 
     // F7.
     hardState: { ...hard.state, commit: log.commit },
     hardSeq: hard.seq,
-    goodSlot: hard.slot,
+    weakSlot: hard.weakSlot,
     snapshot,
     entries,
     end: log.end,
@@ -107,21 +110,32 @@ function readIdentity(bytes: Buffer | undefined): StoreIdentity | undefined {
   };
 }
 
+interface ReadSlot {
+  readonly slot: Slot;
+  readonly seq: number;
+  readonly state: HardState;
+}
+
 /** F2: the whole slot with the higher sequence wins; one that is torn or rotten has its value in the other. */
 function readHardState(
   read: (name: Slot) => Buffer | undefined,
-): { readonly slot: Slot; readonly seq: number; readonly state: HardState } | undefined {
-  let best: { slot: Slot; seq: number; state: HardState } | undefined;
-  for (const slot of SLOTS) {
-    const bytes = read(slot);
-    const content = bytes === undefined ? undefined : unseal(bytes);
-    if (content === undefined) continue;
-    const seq = Buffer.from(content).readUInt32LE(0);
-    if (seq <= (best?.seq ?? 0)) continue;
-    const { term, vote, commit } = wire.StoredHardState.decode(content.subarray(4));
-    best = { slot, seq, state: { term, vote, commit } };
-  }
-  return best;
+): (ReadSlot & { readonly weakSlot: Slot }) | undefined {
+  const whole = SLOTS.map((slot) => readSlot(slot, read(slot))).filter((one) => one !== undefined);
+  const last = whole.reduce<ReadSlot | undefined>(
+    (best, one) => (best === undefined || one.seq >= best.seq ? one : best),
+    undefined,
+  );
+  if (last === undefined) return undefined;
+  const torn = SLOTS.find((slot) => whole.every((one) => one.slot !== slot));
+  return { ...last, weakSlot: torn ?? last.slot };
+}
+
+/** Undefined: it is not there, or not whole. */
+function readSlot(slot: Slot, bytes: Buffer | undefined): ReadSlot | undefined {
+  const content = bytes === undefined ? undefined : unseal(bytes);
+  if (content === undefined) return undefined;
+  const { term, vote, commit } = wire.StoredHardState.decode(content.subarray(4));
+  return { slot, seq: Buffer.from(content).readUInt32LE(0), state: { term, vote, commit } };
 }
 
 function readSnapshot(bytes: Buffer | undefined): StoredSnapshot | 'damaged' | undefined {

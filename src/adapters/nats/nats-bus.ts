@@ -155,7 +155,7 @@ class NatsBus implements Bus {
 
   publish(subject: string, payload: Uint8Array, reply = ''): void {
     assert(payload.length <= limits.messageBytes, 'the message is over the limit');
-    assert(!/[*> \r\n]/.test(subject), `not a subject to publish to: ${subject}`);
+    assert(isPublishable(subject), `not a subject to publish to: ${subject}`);
     if (!this.#status.up || this.#closed || this.#connection === undefined) {
       this.#lost++;
       return;
@@ -185,7 +185,7 @@ class NatsBus implements Bus {
       callback: (error, message) => {
         if (error !== null) return this.#reportError(error);
         try {
-          handler({ subject: message.subject, payload: message.data, reply: message.reply ?? '' });
+          handler({ subject: message.subject, payload: message.data, reply: replyTo(message.reply) });
         } catch (thrown) {
           this.#logger.error({ err: thrown, subject: message.subject }, 'a bus handler failed');
         }
@@ -235,4 +235,13 @@ class NatsBus implements Bus {
     this.#peerListeners.clear();
     await Promise.allSettled([this.#connection?.close(), this.#advisories?.close()]);
   }
+}
+
+function isPublishable(subject: string): boolean {
+  return !/[*> \r\n]/.test(subject);
+}
+
+/** Whoever asks for an answer where none can be published to gets none. */
+function replyTo(subject = ''): string {
+  return isPublishable(subject) ? subject : '';
 }

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { RaftBody, RaftMessage } from '../../../src/core/raft/types.ts';
 import { LogOracle } from '../../sim/log-oracle.ts';
 import { MessageOracle } from '../../sim/message-oracle.ts';
-import type { DurableLog, SimDisk } from '../../sim/sim-disk.ts';
+import { BLANK, type DurableLog, type SimDisk } from '../../sim/sim-disk.ts';
 import type { SimReplica, World } from '../../sim/world.ts';
 
 const entry = (index: number, term: number) => ({ index, term, data: new Uint8Array([index]) });
@@ -13,15 +13,7 @@ const hard = (term: number, vote: string) => ({ term, vote, commit: 0 });
 function cluster() {
   const violations: string[] = [];
   const replicas = ['r1', 'r2', 'r3'].map((id) => {
-    const log: DurableLog = {
-      identity: undefined,
-      term: 0,
-      vote: '',
-      commit: 0,
-      snapshot: undefined,
-      entries: [],
-    };
-    return { id, disk: { log } as unknown as SimDisk } as unknown as SimReplica;
+    return { id, disk: { log: BLANK } as unknown as SimDisk } as unknown as SimReplica;
   });
   const world = { replicas, violation: (what: string) => violations.push(what) } as unknown as World;
   const log = new LogOracle(world);
@@ -109,6 +101,13 @@ describe('an acknowledgement', () => {
     expect(says('r2', 'r1', 3, acknowledges(2))).toEqual([
       'r2 acknowledges index 2 of term 3 and has one of term 1 on its disk',
     ]);
+  });
+
+  it('that left late is nobody’s breach: its sender follows a later leader', () => {
+    const { stores, says } = cluster();
+    says('r1', 'r2', 3, appends([0, 0], [3], 0));
+    stores('r2', { term: 4, entries: [entry(1, 4)] });
+    expect(says('r2', 'r1', 3, acknowledges(1))).toEqual([]);
   });
 
   it('of a snapshot is of what is on the disk, too', () => {
