@@ -7,12 +7,12 @@ import { appendFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describeCommit } from '../../cluster/commit.ts';
+import { describeCommit, isSameCode } from '../../cluster/commit.ts';
 import { roughen } from '../mutants/rough.ts';
 import { Flags } from '../setup/flags.ts';
 import { drawOptions, type Length, type SimOptions } from './options.ts';
 import { everyFailedSeed } from './regressions/seeds.ts';
-import { journalLine, readJournal, rowOf, summary, type Ran } from './rows.ts';
+import { journalLine, readJournal, rowOf, summary, type Journal, type Ran } from './rows.ts';
 import { simulate, type SimResult } from './run.ts';
 import { runShare, runShares } from './shares.ts';
 import { shrink, tellSchedule } from './shrink.ts';
@@ -97,15 +97,17 @@ async function tellShrunk(options: SimOptions, violations: readonly string[]): P
 
 const isVacuous = (violation: string): boolean => violation.includes('vacuous');
 
+const NOTHING: Journal = { lines: [], rows: [], others: undefined };
+
 /** @returns the code that the program ends with */
 async function runMany(count: number): Promise<number> {
   const from = whole('from', values.from, 1);
   const ran: Ran = { commit: describeCommit(), length: lengthOf('long') };
   process.stdout.write(`seeds ${from} to ${from + count - 1}, commit ${ran.commit}\n`);
   const journal = `${json ?? join('.', 'sim')}.rows`;
-  const known = values.resume ? readJournal(journal, ran) : { rows: [], others: undefined };
+  const known = values.resume ? readJournal(journal, ran) : NOTHING;
   if (known.others !== undefined) process.stderr.write(`sim: ${known.others}: run again\n`);
-  writeFileSync(journal, known.rows.map((row) => journalLine(row, ran)).join(''));
+  writeFileSync(journal, known.lines.map((line) => `${line}\n`).join(''));
   const rows = known.rows.filter(({ seed }) => seed >= from && seed < from + count);
   const done = new Set(rows.map(({ seed }) => seed));
   const left = Array.from({ length: count }, (_, i) => from + i).filter((seed) => !done.has(seed));
@@ -119,7 +121,10 @@ async function runMany(count: number): Promise<number> {
   });
   if (broken !== undefined) {
     const kept = `${rows.length} of ${count} seeds are in ${journal}`;
-    process.stderr.write(`sim: ${broken.why}; ${kept}: go on with --resume\n`);
+    const next = isSameCode(ran.commit, ran.commit)
+      ? 'go on with --resume'
+      : 'commit what runs, and the next time --resume can go on';
+    process.stderr.write(`sim: ${broken.why}; ${kept}: ${next}\n`);
     return broken.code;
   }
   const total = summary(

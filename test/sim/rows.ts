@@ -26,6 +26,8 @@ export interface Ran {
 }
 
 export interface Journal {
+  /** All that can be read, whoever ran them: they stay. */
+  readonly lines: readonly string[];
   /** Of this commit and length, whatever seeds were asked for. */
   readonly rows: readonly Row[];
   /** Why the others are of no use; undefined where there are none. */
@@ -49,17 +51,18 @@ export function rowOf(result: SimResult, beganMs: number): Row {
 
 /** What an interruption cut off, or another commit or length has run, is of no use; nor is what was in no commit: it may have changed. */
 export function readJournal(path: string, { commit, length }: Ran): Journal {
-  if (!existsSync(path)) return { rows: [], others: undefined };
-  const lines = readFileSync(path, 'utf8').split('\n').slice(0, -1).filter(Boolean);
+  if (!existsSync(path)) return { lines: [], rows: [], others: undefined };
+  const all = readFileSync(path, 'utf8').split('\n').slice(0, -1).filter(Boolean);
+  const lines = all.filter((line) => readRow(line) !== undefined);
   const rows = lines
     .map(readRow)
     .filter((row) => row?.length === length && isSameCode(row.commit, commit)) as Row[];
-  const others = lines.length - rows.length;
-  if (others === 0) return { rows, others: undefined };
+  const others = all.length - rows.length;
+  if (others === 0) return { lines, rows, others: undefined };
   const why = isSameCode(commit, commit)
     ? 'damaged, or of another commit or length'
     : `not reused: what runs now is in no commit (${commit})`;
-  return { rows, others: `${others} rows of ${path} are ${why}` };
+  return { lines, rows, others: `${others} rows of ${path} are ${why}` };
 }
 
 export function journalLine(row: Row, ran: Ran): string {

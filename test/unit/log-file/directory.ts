@@ -99,3 +99,23 @@ export function said(opened: OpenedStore): string {
   const base = state === undefined ? 'no snapshot' : `snapshot ${state.index}@${state.term}`;
   return `term ${hardState.term} vote ${hardState.vote}, ${base}, ${log.join(' ') || 'no entries'}`;
 }
+
+/** `files` with one of them changed. */
+export function having(files: Files, name: string, bytes: Buffer | undefined): Files {
+  const changed = new Map(files);
+  if (bytes === undefined) changed.delete(name);
+  else changed.set(name, bytes);
+  return changed;
+}
+
+export function flip(bytes: Buffer, at: number, mask: number): Buffer {
+  const flipped = Buffer.from(bytes);
+  flipped[at] = (flipped[at] ?? 0) ^ mask;
+  return flipped;
+}
+
+export function bytesOf(files: Files, name: string): Buffer {
+  const bytes = files.get(name);
+  if (bytes === undefined) throw new Error(`no file ${name}`);
+  return bytes;
+}

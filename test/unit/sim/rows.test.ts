@@ -31,7 +31,7 @@ function journal(name: string, ...lines: string[]): string {
 describe('the rows of an earlier run', () => {
   it('are gone on with, whatever seeds are asked for now', () => {
     const path = journal('all', journalLine(row(1), here), journalLine(row(900), here));
-    expect(readJournal(path, here)).toEqual({
+    expect(readJournal(path, here)).toMatchObject({
       rows: [expect.objectContaining({ seed: 1 }), expect.objectContaining({ seed: 900 })],
       others: undefined,
     });
@@ -46,8 +46,10 @@ describe('the rows of an earlier run', () => {
       journalLine(row(3), here),
       journalLine(row(4), here).slice(0, 20),
     );
-    const { rows, others } = readJournal(path, here);
+    const { lines, rows, others } = readJournal(path, here);
     expect(rows.map(({ seed }) => seed)).toEqual([3]);
+    // They stay for whoever ran them.
+    expect(lines).toHaveLength(3);
     expect(others).toBe(`3 rows of ${path} are damaged, or of another commit or length`);
   });
 
@@ -59,6 +61,10 @@ describe('the rows of an earlier run', () => {
   });
 
   it('are none where there is no journal', () => {
-    expect(readJournal(join(directory, 'none'), here)).toEqual({ rows: [], others: undefined });
+    expect(readJournal(join(directory, 'none'), here)).toEqual({
+      lines: [],
+      rows: [],
+      others: undefined,
+    });
   });
 });
