@@ -13,7 +13,12 @@ export function describeCommit(): string {
   }
 }
 
-/** Two results are of the same code: what is in no commit may have changed in between. */
+/** What is in no commit may have changed until it runs again. */
+export function isCommitted(commit: string): boolean {
+  return commit !== 'unknown' && !commit.endsWith('-dirty');
+}
+
+/** Two results are of the same code. */
 export function isSameCode(one: string, other: string): boolean {
-  return one === other && one !== 'unknown' && !one.endsWith('-dirty');
+  return one === other && isCommitted(one);
 }

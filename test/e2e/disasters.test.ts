@@ -1,5 +1,5 @@
 /** What is acknowledged survives whatever is killed, and what is warm stays warm without a leader and without a bus. */
-import { cpSync, readdirSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -136,9 +136,12 @@ describe('no bus', () => {
       const server = cluster.view.nats[0];
       for (const { url } of cluster.view.dataPlanes)
         expect((await http(`${url}/function/warm`)).status).toBe(200);
-      // The table file is written behind.
-      await until('the table file', () => readdirSync(join(second?.dir ?? '', 'state')).includes('tables'));
-      await delay(500);
+      // The table file is written behind, and in one step.
+      const tables = join(second?.dir ?? '', 'state', 'tables');
+      await until(
+        'the sandbox in the table file',
+        () => existsSync(tables) && readFileSync(tables).includes('warm-'),
+      );
 
       const failures: string[] = [];
       let running = true;

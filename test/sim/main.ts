@@ -7,7 +7,7 @@ import { appendFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describeCommit, isSameCode } from '../../cluster/commit.ts';
+import { describeCommit, isCommitted } from '../../cluster/commit.ts';
 import { roughen } from '../mutants/rough.ts';
 import { Flags } from '../setup/flags.ts';
 import { drawOptions, type Length, type SimOptions } from './options.ts';
@@ -121,7 +121,7 @@ async function runMany(count: number): Promise<number> {
   });
   if (broken !== undefined) {
     const kept = `${rows.length} of ${count} seeds are in ${journal}`;
-    const next = isSameCode(ran.commit, ran.commit)
+    const next = isCommitted(ran.commit)
       ? 'go on with --resume'
       : 'commit what runs, and the next time --resume can go on';
     process.stderr.write(`sim: ${broken.why}; ${kept}: ${next}\n`);

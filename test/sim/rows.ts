@@ -1,6 +1,6 @@
 /** What is kept of each run of many, and what all of them come to. */
 import { existsSync, readFileSync } from 'node:fs';
-import { isSameCode } from '../../cluster/commit.ts';
+import { isCommitted, isSameCode } from '../../cluster/commit.ts';
 import type { Length } from './options.ts';
 import type { SimResult } from './run.ts';
 
@@ -59,7 +59,7 @@ export function readJournal(path: string, { commit, length }: Ran): Journal {
     .filter((row) => row?.length === length && isSameCode(row.commit, commit)) as Row[];
   const others = all.length - rows.length;
   if (others === 0) return { lines, rows, others: undefined };
-  const why = isSameCode(commit, commit)
+  const why = isCommitted(commit)
     ? 'damaged, or of another commit or length'
     : `not reused: what runs now is in no commit (${commit})`;
   return { lines, rows, others: `${others} rows of ${path} are ${why}` };
