@@ -1,7 +1,7 @@
 /** One leader lost: the fault, who took over, the first cold start, and the lost one brought back. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { systemClock } from '../../src/adapters/system/clock.ts';
-import { BatonError } from '../../src/lib/errors.ts';
+import { BatonError, isBatonError } from '../../src/lib/errors.ts';
 import type { Prng } from '../../src/lib/prng.ts';
 import { round } from '../lib/figures.ts';
 import { until, type FailoverCluster } from './cluster.ts';
@@ -129,11 +129,20 @@ async function bringBack(
     await delay(ASLEEP_MS);
     process.kill(pid, 'SIGCONT');
   }
-  await until(`${id} is back`, LIMIT_MS, async () => {
+  let seen = '';
+  const isBack = async (): Promise<boolean> => {
     const [view, leader] = [await cluster.view(id), await cluster.view(after.replica)];
+    seen = `it says ${JSON.stringify(view)}, ${after.replica} says ${JSON.stringify(leader)}`;
     const hasVote = view?.voter === true && view.leader === after.replica;
-    return (hasVote && view.appliedIndex >= (leader?.appliedIndex ?? Infinity)) || undefined;
-  });
+    return hasVote && view.appliedIndex >= (leader?.appliedIndex ?? Infinity);
+  };
+  await until(`${id} is back`, LIMIT_MS, async () => (await isBack()) || undefined).catch(
+    (cause: unknown) => {
+      throw isBatonError(cause, 'timeout')
+        ? new BatonError('timeout', `${cause.message}: ${seen}`, { cause })
+        : cause;
+    },
+  );
   records.read();
 }
 

@@ -62,9 +62,14 @@ export class Load {
     this.#timer = setInterval(() => this.#sendDue(), TICK_MS);
   }
 
+  /** No more. */
+  halt(): void {
+    clearInterval(this.#timer);
+  }
+
   /** No more; what is under way is waited for. */
   async stop(): Promise<void> {
-    clearInterval(this.#timer);
+    this.halt();
     await Promise.all([this.#warm.ended(), this.#cold.ended()]);
   }
 

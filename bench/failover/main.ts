@@ -97,6 +97,7 @@ async function run(bench: Bench, plan: Plan): Promise<FailoverResult> {
     kind: plan.fault,
     beganMs: systemClock.now(),
   };
+  bench.atEnd(async () => load.halt());
   load.start();
   records.read();
   const firstTerm = records.leadingAbove(0)?.term ?? 0;
