@@ -64,8 +64,6 @@ export class FileLogStore implements LogStore {
   #unlock: (() => void) | undefined;
   #file: OpenFile | undefined;
   #mark: OpenFile | undefined;
-  /** Kept open: a vote waits for nothing but its writes. */
-  readonly #hardFiles = new Map<Slot, OpenFile>();
   #segment = 0;
   #segmentBytes = 0;
   /** Of the record that the segment begins with: everything that was kept. */
@@ -290,15 +288,17 @@ export class FileLogStore implements LogStore {
       const path = this.#path(slot);
       // Two that are alike were written in their own order; in the other, the later one says that it is.
       if (slots !== SLOTS && slot === SLOTS[0]) this.#hardSeq++;
+      const isNew = !this.#files.exists(path);
       const head = Buffer.alloc(4);
       head.writeUInt32LE(this.#hardSeq);
       const content = seal(Buffer.concat([head, state]));
-      const isNew = !this.#files.exists(path);
-      const file =
-        this.#hardFiles.get(slot) ?? (await this.#files.open(path, isNew ? 'create' : 'overwrite'));
-      this.#hardFiles.set(slot, file);
-      await file.write(content, 0);
-      await file.datasync();
+      const file = await this.#files.open(path, isNew ? 'create' : 'overwrite');
+      try {
+        await file.write(content, 0);
+        await file.datasync();
+      } finally {
+        await file.close();
+      }
       if (isNew) await this.#files.syncFolder(this.#directory);
     }
   }
@@ -386,10 +386,8 @@ export class FileLogStore implements LogStore {
   async #closeFiles(): Promise<void> {
     await this.#file?.close();
     await this.#mark?.close();
-    for (const file of this.#hardFiles.values()) await file.close();
     this.#file = undefined;
     this.#mark = undefined;
-    this.#hardFiles.clear();
   }
 
   async close(): Promise<void> {

@@ -196,13 +196,7 @@ export const storage: readonly Mutant[] = [
     group: 'raft',
     title: 'term and vote are written and never flushed',
     source: 'own',
-    edits: [
-      {
-        file: LOG_FILE,
-        find: '      await file.write(content, 0);\n      await file.datasync();\n',
-        replace: '      await file.write(content, 0);\n',
-      },
-    ],
+    edits: [{ file: LOG_FILE, find: '        await file.datasync();\n', replace: '' }],
     checks: ['sim'],
   },
   {
