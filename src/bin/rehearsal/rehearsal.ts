@@ -3,7 +3,7 @@
  * that follows rehearses: it runs a cluster of its own in memory, whose leaders die one after the other, until its engine knows the way
  * (docs/adr/0011). It stops when the play is over, or as soon as the replica itself has something better to do.
  *
- *   H1  the replica's one thread is given back after each turn of `TURN_MS`, for twice as long: no heartbeat waits longer;
+ *   H1  the replica's one thread is given back after each turn of `TURN_MS`, for nine times as long: where no core is free, whoever leads must not miss what this takes;
  *   H2  a rehearsal touches nothing outside of itself, and one that fails costs a line in the log.
  */
 import { setTimeout as delay } from 'node:timers/promises';
@@ -13,7 +13,7 @@ import type { Logger } from '../../ports/system.ts';
 import { RehearsedCluster } from './rehearsed-cluster.ts';
 
 const TURN_MS = 2;
-const REST_MS = 4;
+const REST_MS = 18;
 /** Immediates queued at once: each turn of the event loop costs a system call, whatever runs in it. */
 const EVENTS_AT_ONCE = 32;
 const LOOK_EVERY_MS = 250;
@@ -30,17 +30,24 @@ export interface Rehearsing {
   readonly isIdle: () => boolean;
   readonly signal: AbortSignal;
   readonly logger: Logger;
+  /** Between two turns. */
+  readonly restMs?: number;
 }
 
 /** Waits until the replica is idle, and rehearses; again when it was interrupted. Resolves when it is through; never rejects. */
-export async function rehearseWhenIdle({ isIdle, signal, logger }: Rehearsing): Promise<void> {
+export async function rehearseWhenIdle({
+  isIdle,
+  signal,
+  logger,
+  restMs = REST_MS,
+}: Rehearsing): Promise<void> {
   const goesOn = (): boolean => !signal.aborted && isIdle();
   try {
     while (!signal.aborted) {
       await delay(LOOK_EVERY_MS, undefined, { signal, ref: false });
       if (!goesOn()) continue;
       const beganMs = performance.now();
-      if (!(await new Rehearsal(goesOn).play())) continue;
+      if (!(await new Rehearsal(goesOn, restMs).play())) continue;
       logger.info({ tookMs: Math.round(performance.now() - beganMs) }, 'rehearsed to lead');
       return;
     }
@@ -53,11 +60,13 @@ export async function rehearseWhenIdle({ isIdle, signal, logger }: Rehearsing): 
 class Rehearsal {
   readonly #queue = new EventQueue();
   readonly #goesOn: () => boolean;
+  readonly #restMs: number;
   readonly #cluster: RehearsedCluster;
   #failure: Error | undefined;
 
-  constructor(goesOn: () => boolean) {
+  constructor(goesOn: () => boolean, restMs: number) {
     this.#goesOn = goesOn;
+    this.#restMs = restMs;
     this.#cluster = new RehearsedCluster(this.#queue, (error) => (this.#failure ??= error));
   }
 
@@ -109,7 +118,7 @@ class Rehearsal {
       if (isDone) return true;
       if (this.#queue.nowMs >= limitMs)
         throw new BatonError('timeout', 'a scene of the rehearsal does not end');
-      await delay(REST_MS);
+      await delay(this.#restMs);
     }
   }
 

@@ -16,7 +16,7 @@ describe('a rehearsal', () => {
     const { lines, logger } = linesOf();
     let turns = 0;
     const other = setInterval(() => turns++, 1);
-    await rehearseWhenIdle({ isIdle: () => true, signal: new AbortController().signal, logger });
+    await rehearseWhenIdle({ isIdle: () => true, signal: new AbortController().signal, logger, restMs: 2 });
     clearInterval(other);
     expect(lines).toEqual(['rehearsed to lead']);
     expect(turns).toBeGreaterThan(20);
@@ -29,7 +29,7 @@ describe('a rehearsal', () => {
       asked.push(asked.length !== 5);
       return asked.at(-1) === true;
     };
-    await rehearseWhenIdle({ isIdle, signal: new AbortController().signal, logger });
+    await rehearseWhenIdle({ isIdle, signal: new AbortController().signal, logger, restMs: 2 });
     expect(asked.filter((idle) => !idle)).toHaveLength(1);
     expect(lines).toEqual(['rehearsed to lead']);
   });
@@ -42,7 +42,7 @@ describe('a rehearsal', () => {
       if (++asked === 5) stopping.abort();
       return true;
     };
-    await rehearseWhenIdle({ isIdle, signal: stopping.signal, logger });
+    await rehearseWhenIdle({ isIdle, signal: stopping.signal, logger, restMs: 2 });
     expect({ asked, lines }).toEqual({ asked: 5, lines: [] });
   });
 
@@ -51,7 +51,7 @@ describe('a rehearsal', () => {
     const isIdle = (): boolean => {
       throw new Error('broken');
     };
-    await rehearseWhenIdle({ isIdle, signal: new AbortController().signal, logger });
+    await rehearseWhenIdle({ isIdle, signal: new AbortController().signal, logger, restMs: 2 });
     expect(lines).toEqual(['the rehearsal failed; this replica leads unrehearsed']);
   });
 });
