@@ -1,7 +1,7 @@
 /** One leader lost: the fault, who took over, the first cold start, and the lost one brought back. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { systemClock } from '../../src/adapters/system/clock.ts';
-import { BatonError, isBatonError } from '../../src/lib/errors.ts';
+import { BatonError, explain } from '../../src/lib/errors.ts';
 import type { Prng } from '../../src/lib/prng.ts';
 import { round } from '../lib/figures.ts';
 import { until, type FailoverCluster } from './cluster.ts';
@@ -130,19 +130,15 @@ async function bringBack(
     process.kill(pid, 'SIGCONT');
   }
   let seen = '';
-  const isBack = async (): Promise<boolean> => {
+  const isBack = async (): Promise<true | undefined> => {
     const [view, leader] = [await cluster.view(id), await cluster.view(after.replica)];
     seen = `it says ${JSON.stringify(view)}, ${after.replica} says ${JSON.stringify(leader)}`;
     const hasVote = view?.voter === true && view.leader === after.replica;
-    return hasVote && view.appliedIndex >= (leader?.appliedIndex ?? Infinity);
+    return (hasVote && view.appliedIndex >= (leader?.appliedIndex ?? Infinity)) || undefined;
   };
-  await until(`${id} is back`, LIMIT_MS, async () => (await isBack()) || undefined).catch(
-    (cause: unknown) => {
-      throw isBatonError(cause, 'timeout')
-        ? new BatonError('timeout', `${cause.message}: ${seen}`, { cause })
-        : cause;
-    },
-  );
+  await until(`${id} is back`, LIMIT_MS, isBack).catch((error: unknown) => {
+    throw new BatonError('timeout', `${explain(error)}; ${seen}`);
+  });
   records.read();
 }
 

@@ -1,5 +1,5 @@
 /** Virtual time for code with promises: between two events every promise that is settled runs. */
-import { EventQueue } from '../../src/lib/event-queue.ts';
+import { EventQueue } from './event-queue.ts';
 
 /** Turns of the real loop that are taken at once: each costs a system call, whatever runs in it. */
 const TURNS = 64;

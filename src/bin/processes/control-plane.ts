@@ -18,9 +18,7 @@ import {
   type ControlPlanePorts,
 } from '../../control-plane/config.ts';
 import { ControlPlane } from '../../control-plane/control-plane.ts';
-import type { RaftStatus } from '../../core/raft/types.ts';
 import type { Logger } from '../../ports/system.ts';
-import { rehearseWhenIdle } from '../rehearsal/rehearsal.ts';
 import { batonVersion, beginProcess } from './lifecycle.ts';
 
 const LEADER_WAIT_MS = 5_000;
@@ -60,11 +58,7 @@ export async function runControlPlane(path: string): Promise<void> {
       onFatal,
     },
   });
-  const rehearsal = new AbortController();
-  const { controlPlane } = replica;
-  void rehearseWhenIdle({ isIdle: () => isFollowing(controlPlane.raft()), signal: rehearsal.signal, logger });
   await untilStopped(async () => {
-    rehearsal.abort();
     await replica.stop();
     await Promise.allSettled([raftBus.close(), bus.close(), artifacts.close()]);
   });
@@ -85,11 +79,6 @@ function configOf(file: ControlPlaneFile): ControlPlaneConfig {
     ...leader,
     placement,
   };
-}
-
-/** Somebody else leads, and this replica could. */
-function isFollowing({ role, leader, voter }: RaftStatus): boolean {
-  return role === 'follower' && leader !== '' && voter;
 }
 
 export interface ServedReplica {

@@ -3,7 +3,6 @@ import { createRequire } from 'node:module';
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { setFlagsFromString } from 'node:v8';
 import { systemLogger } from '../../adapters/system/logger.ts';
 import { explain } from '../../lib/errors.ts';
 import type { Logger } from '../../ports/system.ts';
@@ -23,8 +22,6 @@ export function beginProcess(
   level: 'debug' | 'info' | 'warn' | 'error',
   fields: Readonly<Record<string, string>>,
 ): Process {
-  // What has not run for a while is what runs when a leader dies: it is not to be compiled again then.
-  setFlagsFromString('--no-flush-bytecode');
   const logger = systemLogger(level, fields);
   const onFatal = (error: Error): void => {
     logger.error({ err: error, error: explain(error) }, 'this process cannot go on');

@@ -28,7 +28,7 @@ import type { FunctionSpec } from '../../../src/core/model/function.ts';
 import type { LookupReply } from '../../../src/core/model/data-plane-report.ts';
 import type { Endpoint, SandboxStatus } from '../../../src/core/model/sandbox.ts';
 import type { WorkerCore } from '../../../src/core/worker/worker-core.ts';
-import type { EventQueue } from '../../../src/lib/event-queue.ts';
+import type { EventQueue } from '../../sim/event-queue.ts';
 import type { Network } from './network.ts';
 import type { Registry } from './registry.ts';
 import type { Request } from './request.ts';

@@ -13,7 +13,7 @@ import {
   type WorkerId,
 } from '../../../src/lib/ids.ts';
 import { prng, type Prng } from '../../../src/lib/prng.ts';
-import { EventQueue } from '../../../src/lib/event-queue.ts';
+import { EventQueue } from '../../sim/event-queue.ts';
 import { blankDisk, type Disk } from '../raft/disk.ts';
 import type { Running, World } from './cast.ts';
 import { DataPlaneProcess, type TableContent } from './data-plane-process.ts';

@@ -5,7 +5,7 @@
  */
 import { unreachable } from '../../../src/lib/assert.ts';
 import type { Prng } from '../../../src/lib/prng.ts';
-import type { EventQueue } from '../../../src/lib/event-queue.ts';
+import type { EventQueue } from '../../sim/event-queue.ts';
 import type { Fate } from '../../sim/sim-bus.ts';
 
 /** `lossy` loses a third; `slow` delays, in order; `unordered` delays each as it likes; `repeating` delivers again, later. */

@@ -7,7 +7,7 @@ import type { LeaderProcess } from './leader-process.ts';
 import type { MetadataCommand, MetadataOutcome } from '../../../src/core/model/metadata.ts';
 import type { FunctionRecord, FunctionSpec } from '../../../src/core/model/function.ts';
 import type { DataPlaneId, FunctionName, SandboxId } from '../../../src/lib/ids.ts';
-import type { EventQueue } from '../../../src/lib/event-queue.ts';
+import type { EventQueue } from '../../sim/event-queue.ts';
 import { Mutations, type Mutation } from './mutations.ts';
 import { versionOf } from './registry.ts';
 
