@@ -15,8 +15,7 @@ export type ErrorReason =
   | 'not-owner'
   | 'function-timeout'
   | 'sandbox-crashed'
-  | 'bad-response'
-  | 'shutting-down';
+  | 'bad-response';
 
 interface Answer {
   readonly status: number;
@@ -45,7 +44,6 @@ const ANSWERS: Readonly<Record<ErrorReason, Answer>> = {
   'function-timeout': answer(504, 'the function did not answer within its timeout'),
   'sandbox-crashed': answer(502, 'the connection to the sandbox was lost before it answered'),
   'bad-response': answer(502, 'the sandbox answered something that is not HTTP'),
-  'shutting-down': answer(503, 'this data plane is shutting down', 1),
 };
 
 const encoder = new TextEncoder();

@@ -54,7 +54,9 @@ export class DataPlane {
   #running = false;
   #wake: Timer | undefined;
   #wakeMs = Number.POSITIVE_INFINITY;
+  /** No longer ready: what comes on open connections is still served. */
   #stopping = false;
+  #stopped = false;
   callerPort = 0;
   peerPort = 0;
 
@@ -188,8 +190,9 @@ export class DataPlane {
     this.#stopping = true;
     const { front, peerFront, upstream } = this.#ports;
     const { drainGraceMs } = this.#config;
-    this.#lookups.stop();
     await Promise.all([front.close(drainGraceMs), peerFront.close(drainGraceMs)]);
+    this.#stopped = true;
+    this.#lookups.stop();
     this.#reporter?.stop();
     this.#demand.stop();
     this.#wake?.cancel();
@@ -277,7 +280,6 @@ export class DataPlane {
           `${JSON.stringify(wanted.name)} cannot be a function's name`,
         );
       case 'function':
-        if (this.#stopping) return this.#refuse(request, callId, 'shutting-down');
         if (prefersAsync(request.headers))
           return this.#refuse(request, callId, 'unsupported', 'asynchronous invocation: not there yet');
         return this.#find(request, callId, wanted.name, wanted.target);
@@ -443,7 +445,7 @@ export class DataPlane {
 
   #arm(): void {
     const next = this.#dispatcher.nextWakeMs() ?? Number.POSITIVE_INFINITY;
-    if (next >= this.#wakeMs || this.#stopping) return;
+    if (next >= this.#wakeMs || this.#stopped) return;
     this.#wake?.cancel();
     this.#wakeMs = next;
     const { clock } = this.#ports;

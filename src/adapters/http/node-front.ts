@@ -4,12 +4,12 @@
  * that disagrees with Host, too many headers. Nothing of `node:http` leaves this file.
  */
 import { randomUUID } from 'node:crypto';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import type { Duplex } from 'node:stream';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
 import { BatonError } from '../../lib/errors.ts';
 import { limits } from '../../lib/limits.ts';
 import type { HttpFront, InboundRequest } from '../../ports/http-front.ts';
+import { Connections } from './connections.ts';
 import { NodeInbound } from './node-inbound.ts';
 import { parseInbound } from './inbound-head.ts';
 
@@ -38,10 +38,7 @@ export const FRONT_DEFAULTS: FrontOptions = {
 
 export class NodeHttpFront implements HttpFront {
   readonly #options: FrontOptions;
-  readonly #open = new Set<NodeInbound>();
-  /** By connection: the exchange that is running on it. */
-  readonly #current = new WeakMap<Duplex, NodeInbound>();
-  #server: Server | undefined = undefined;
+  #connections: Connections | undefined = undefined;
 
   constructor(options: Partial<FrontOptions> = {}) {
     this.#options = { ...FRONT_DEFAULTS, ...options };
@@ -65,6 +62,7 @@ export class NodeHttpFront implements HttpFront {
     // Node drops headers beyond its count silently; the size bounds them, and the count is checked by us.
     server.maxHeadersCount = 0;
     server.maxConnections = maxConnections;
+    const connections = new Connections(server);
     const onRequest = (message: IncomingMessage, response: ServerResponse, expects: boolean): void => {
       const head = parseInbound(message);
       if ('refusal' in head) {
@@ -77,18 +75,16 @@ export class NodeHttpFront implements HttpFront {
         response.end(this.#errorBody(head.refusal.reason, head.refusal.message));
         return;
       }
-      const inbound = new NodeInbound(message, response, head, expects, this.#options.bodyIdleMs, () => {
-        this.#open.delete(inbound);
-        this.#current.delete(message.socket);
-      });
-      this.#open.add(inbound);
-      this.#current.set(message.socket, inbound);
+      const { socket } = message;
+      const onClosed = (): void => connections.end(socket);
+      const inbound = new NodeInbound(message, response, head, expects, this.#options.bodyIdleMs, onClosed);
+      connections.begin(socket, inbound);
       handler(inbound);
     };
     server.on('request', (message, response) => onRequest(message, response, false));
     server.on('checkContinue', (message, response) => onRequest(message, response, true));
-    server.on('clientError', (error, socket) => this.#onClientError(error, socket));
-    this.#server = server;
+    server.on('clientError', (error, socket) => this.#onClientError(error, socket as Socket));
+    this.#connections = connections;
     return new Promise((resolve, reject) => {
       server.once('error', (cause) => {
         reject(
@@ -108,22 +104,13 @@ export class NodeHttpFront implements HttpFront {
   }
 
   async close(graceMs: number): Promise<void> {
-    const server = this.#server;
-    if (server === undefined) return;
-    this.#server = undefined;
-    const closed = new Promise<void>((resolve) => {
-      server.close(() => resolve());
-    });
-    server.closeIdleConnections();
-    const timer = setTimeout(() => server.closeAllConnections(), graceMs);
-    for (const inbound of this.#open) inbound.closeAfterwards();
-    await closed;
-    clearTimeout(timer);
+    const connections = this.#connections;
+    await connections?.close(graceMs);
   }
 
   /** The parser refused what came. Whoever waits for this request's body hears of it; nothing else on the connection counts. */
-  #onClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
-    const current = this.#current.get(socket);
+  #onClientError(error: NodeJS.ErrnoException, socket: Socket): void {
+    const current = this.#connections?.current(socket);
     const headSent = current?.headSent === true;
     current?.broken(error);
     if (error.code === 'ECONNRESET' || !socket.writable || headSent) {
