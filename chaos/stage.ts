@@ -199,6 +199,11 @@ export class Stage {
     return pids;
   }
 
+  /** It will end by itself, as it should: no fault at its side takes that for an accident. Until it is launched again. */
+  expectEnd(id: string): void {
+    this.#away.add(id);
+  }
+
   async untilGone(id: string, timeoutMs: number): Promise<void> {
     await until(`${id} is gone`, timeoutMs, this.signal, () => this.pid(id) === undefined);
   }

@@ -19,6 +19,7 @@ export async function fillDisk(stage: Stage, id: string): Promise<string> {
     const pid = await stage.start(id, space.wrap);
     await untilLeads(stage, id);
     const mark = stage.logMark(id);
+    stage.expectEnd(id);
     const filled = space.fill(pid);
     await stage.untilGone(id, STEP_DOWN_TIMEOUT_MS);
     demandLog(stage, id, mark, space.error);
@@ -26,6 +27,7 @@ export async function fillDisk(stage: Stage, id: string): Promise<string> {
 
     const again = stage.logMark(id);
     stage.launch(id, space.wrap);
+    stage.expectEnd(id);
     await stage.untilGone(id, STEP_DOWN_TIMEOUT_MS);
     demandLog(stage, id, again, space.error);
 

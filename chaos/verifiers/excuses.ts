@@ -5,20 +5,30 @@ import type { Failure } from './ledger.ts';
 /** The connection to a process was lost after the request had left: nobody can know whether it was carried out. */
 const LOST: ReadonlySet<string> = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE']);
 
-const wasUnder = (faults: readonly FaultBand[], fault: string, { via, endMs }: Failure): boolean =>
-  faults.some(({ kind, target, fromMs, toMs }) => {
-    return kind === fault && target === via && fromMs <= endMs && endMs <= toMs;
-  });
-
 /** In the hands of a data plane that was killed: it went there, and its connection was lost in that moment. */
-export function diedInHand(faults: readonly FaultBand[], failure: Failure): boolean {
-  return LOST.has(failure.cause) && wasUnder(faults, 'data-plane-kill', failure);
+export function diedInHand(faults: readonly FaultBand[], { cause, via, endMs }: Failure): boolean {
+  return (
+    LOST.has(cause) &&
+    faults.some(({ kind, target, fromMs, toMs }) => {
+      return kind === 'data-plane-kill' && target === via && fromMs <= endMs && endMs <= toMs;
+    })
+  );
 }
 
-/** Through a data plane that could open nothing: its connection was not accepted, or it said that it has no capacity. */
-export function hadNoDescriptor(faults: readonly FaultBand[], failure: Failure): boolean {
-  const { cause } = failure;
-  return (LOST.has(cause) || cause.startsWith('503 ')) && wasUnder(faults, 'fd-exhaustion', failure);
+/**
+ * Through a data plane that could open nothing: its connection was not accepted, or it said that it has no capacity. It came while that
+ * was so; that it was turned away may be read a little later than that new callers are answered again.
+ */
+export function hadNoDescriptor(
+  faults: readonly FaultBand[],
+  { cause, via, dueMs, endMs }: Failure,
+): boolean {
+  return (
+    (LOST.has(cause) || cause.startsWith('503 ')) &&
+    faults.some(({ kind, target, fromMs, toMs }) => {
+      return kind === 'fd-exhaustion' && target === via && fromMs <= endMs && dueMs <= toMs;
+    })
+  );
 }
 
 /** What a data plane says of a request whose sandbox did not answer, or not properly. */

@@ -32,7 +32,13 @@ it('forgives what met a data plane that could open nothing, and said so', () => 
   const scarce = { ...kill, kind: 'fd-exhaustion' };
   for (const cause of ['UND_ERR_SOCKET', '503 no-capacity'])
     expect(hadNoDescriptor([scarce], { ...lost, cause })).toBe(true);
-  for (const different of [{ cause: '502 sandbox-crashed' }, { via: 'dp2' }, { endMs: 3_001 }])
+  expect(hadNoDescriptor([scarce], { ...lost, dueMs: 3_000, endMs: 3_040 })).toBe(true);
+  for (const different of [
+    { cause: '502 sandbox-crashed' },
+    { via: 'dp2' },
+    { endMs: 999 },
+    { dueMs: 3_001, endMs: 3_040 },
+  ])
     expect(hadNoDescriptor([scarce], { ...lost, ...different })).toBe(false);
   expect(hadNoDescriptor([kill], lost)).toBe(false);
 });
