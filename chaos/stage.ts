@@ -313,6 +313,8 @@ export class Stage {
       const pid = processOf(directory)?.pid;
       if (pid === undefined) await this.start(id);
       else if (isStopped(pid)) await this.wake(id);
+      // Also one that should have ended, and did not.
+      this.#away.delete(id);
     }
   }
 

@@ -12,11 +12,11 @@ export function describeCommit(): string {
 
 /** What is in no commit may have changed until it runs again. */
 export function isCommitted(commit: string): boolean {
-  return commit !== 'unknown' && !commit.endsWith('-dirty');
+  return /^[0-9a-f]{7,64}$/.test(commit);
 }
 
 /** What nothing runs. */
-const DOCUMENTS = [':(exclude)docs', ':(exclude)*.md'];
+const DOCUMENTS = [':(top,exclude)docs', ':(top,exclude)*.md'];
 
 /** Answered for so many rows of a file. */
 const known = new Map<string, boolean>();
@@ -33,7 +33,7 @@ export function isSameCode(one: string, other: string, checkout: string = '.'): 
 
 function hasSameFiles(one: string, other: string, checkout: string): boolean {
   try {
-    git('-C', checkout, 'diff', '--quiet', '--end-of-options', one, other, '--', '.', ...DOCUMENTS);
+    git('-C', checkout, 'diff', '--quiet', '--end-of-options', one, other, '--', ':(top)', ...DOCUMENTS);
     return true;
   } catch {
     // They differ, or one of them is not to be found here.

@@ -15,6 +15,9 @@ export function diedInHand(faults: readonly FaultBand[], { cause, via, endMs }: 
   );
 }
 
+/** What was turned away is read so little later. */
+const READ_MS = 1_000;
+
 /**
  * Through a data plane that could open nothing: its connection was not accepted, or it said that it has no capacity. It came while that
  * was so; that it was turned away may be read a little later than that new callers are answered again.
@@ -26,7 +29,13 @@ export function hadNoDescriptor(
   return (
     (LOST.has(cause) || cause.startsWith('503 ')) &&
     faults.some(({ kind, target, fromMs, toMs }) => {
-      return kind === 'fd-exhaustion' && target === via && fromMs <= endMs && dueMs <= toMs;
+      return (
+        kind === 'fd-exhaustion' &&
+        target === via &&
+        fromMs <= endMs &&
+        dueMs <= toMs &&
+        endMs <= toMs + READ_MS
+      );
     })
   );
 }

@@ -358,7 +358,7 @@ export class DataPlane {
     const hop = readHop(request.headers, this.#config.peerToken);
     if (hop === undefined) return this.#refuse(request, callId, 'unauthorized');
     const record = this.#tables.specs.get(hop.uid);
-    if (record === undefined || this.#stopping) return this.#refuse(request, callId, 'not-owner');
+    if (record === undefined) return this.#refuse(request, callId, 'not-owner');
     const { target } = request;
     const onDeleted = (): void => this.#refuse(request, callId, 'not-owner');
     const options = { request, callId, target, record, viaPeer: true, onDeleted };

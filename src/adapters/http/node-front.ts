@@ -25,6 +25,8 @@ export interface FrontOptions {
   /** Between two pieces of a request body that is wanted, and for a caller that does not read its response. */
   readonly bodyIdleMs: number;
   readonly maxConnections: number;
+  /** When the front closes: how long a connection that was used lately waits for its last request. */
+  readonly lastCallMs: number;
 }
 
 export const FRONT_DEFAULTS: FrontOptions = {
@@ -34,6 +36,7 @@ export const FRONT_DEFAULTS: FrontOptions = {
   idleTimeoutMs: 75_000,
   bodyIdleMs: 30_000,
   maxConnections: 50_000,
+  lastCallMs: 250,
 };
 
 export class NodeHttpFront implements HttpFront {
@@ -48,7 +51,7 @@ export class NodeHttpFront implements HttpFront {
     address: { host: string; port: number },
     handler: (request: InboundRequest) => void,
   ): Promise<{ port: number }> {
-    const { headerTimeoutMs, idleTimeoutMs, maxConnections } = this.#options;
+    const { headerTimeoutMs, idleTimeoutMs, bodyIdleMs, maxConnections, lastCallMs } = this.#options;
     const server = createServer({
       maxHeaderSize: limits.requestHeaderBytes,
       headersTimeout: headerTimeoutMs,
@@ -62,8 +65,11 @@ export class NodeHttpFront implements HttpFront {
     // Node drops headers beyond its count silently; the size bounds them, and the count is checked by us.
     server.maxHeadersCount = 0;
     server.maxConnections = maxConnections;
-    const connections = new Connections(server);
+    const connections = new Connections(server, lastCallMs);
     const onRequest = (message: IncomingMessage, response: ServerResponse, expects: boolean): void => {
+      const connection = connections.of(message.socket);
+      // Behind an answer that was the last one, or on a connection that is gone.
+      if (connection === undefined || connection.isOver) return;
       const head = parseInbound(message);
       if ('refusal' in head) {
         response.shouldKeepAlive = false;
@@ -75,10 +81,8 @@ export class NodeHttpFront implements HttpFront {
         response.end(this.#errorBody(head.refusal.reason, head.refusal.message));
         return;
       }
-      const { socket } = message;
-      const onClosed = (): void => connections.end(socket);
-      const inbound = new NodeInbound(message, response, head, expects, this.#options.bodyIdleMs, onClosed);
-      connections.begin(socket, inbound);
+      const inbound = new NodeInbound(message, response, head, expects, bodyIdleMs, connection);
+      connection.begin(inbound);
       handler(inbound);
     };
     server.on('request', (message, response) => onRequest(message, response, false));
@@ -110,7 +114,7 @@ export class NodeHttpFront implements HttpFront {
 
   /** The parser refused what came. Whoever waits for this request's body hears of it; nothing else on the connection counts. */
   #onClientError(error: NodeJS.ErrnoException, socket: Socket): void {
-    const current = this.#connections?.current(socket);
+    const current = this.#connections?.of(socket)?.current;
     const headSent = current?.headSent === true;
     current?.broken(error);
     if (error.code === 'ECONNRESET' || !socket.writable || headSent) {

@@ -93,6 +93,14 @@ class RequestBody implements ByteSource {
   }
 }
 
+/** What carries the request. */
+export interface Carrier {
+  /** Asked when the head is sent. @returns whether this answer is the last: those of requests that are behind it come first */
+  endsWith(inbound: NodeInbound): boolean;
+  /** The request is over. */
+  end(): void;
+}
+
 export class NodeInbound implements InboundRequest {
   readonly method: string;
   readonly target: string;
@@ -104,7 +112,7 @@ export class NodeInbound implements InboundRequest {
   readonly #message: IncomingMessage;
   readonly #response: ServerResponse;
   readonly #idleMs: number;
-  readonly #onClosed: () => void;
+  readonly #connection: Carrier;
   #requestBody: RequestBody | undefined = undefined;
   #onGone: ((how: 'left' | 'stalled') => void) | undefined = undefined;
   #gone: 'left' | 'stalled' | undefined = undefined;
@@ -120,13 +128,13 @@ export class NodeInbound implements InboundRequest {
     head: InboundHead,
     expects: boolean,
     idleMs: number,
-    onClosed: () => void,
+    connection: Carrier,
   ) {
     this.#message = message;
     this.#response = response;
     this.#continueOwed = expects;
     this.#idleMs = idleMs;
-    this.#onClosed = onClosed;
+    this.#connection = connection;
     this.method = head.method;
     this.target = head.target;
     this.host = head.host;
@@ -173,6 +181,7 @@ export class NodeInbound implements InboundRequest {
     }
     // A caller that nobody told to continue will not send its body: the connection cannot be used again.
     if (this.#continueOwed) this.#response.shouldKeepAlive = false;
+    if (this.#connection.endsWith(this)) this.#response.shouldKeepAlive = false;
     this.#response.writeHead(status, flat);
     if (body === undefined) this.#end();
     else if (body instanceof Uint8Array) {
@@ -183,11 +192,6 @@ export class NodeInbound implements InboundRequest {
 
   abort(): void {
     this.#message.socket.destroy();
-  }
-
-  /** The listener is closing: the caller is told not to come back on this connection. */
-  closeAfterwards(): void {
-    if (!this.#response.headersSent) this.#response.shouldKeepAlive = false;
   }
 
   /** The parser refused the rest of the request. */
@@ -247,7 +251,7 @@ export class NodeInbound implements InboundRequest {
       this.#requestBody?.fail(new Error('the caller left'));
       this.#leave('left');
     } else this.#requestBody?.cancel();
-    this.#onClosed();
+    this.#connection.end();
   }
 
   /** F1 */

@@ -37,6 +37,7 @@ it('forgives what met a data plane that could open nothing, and said so', () => 
     { cause: '502 sandbox-crashed' },
     { via: 'dp2' },
     { endMs: 999 },
+    { endMs: 4_001 },
     { dueMs: 3_001, endMs: 3_040 },
   ])
     expect(hadNoDescriptor([scarce], { ...lost, ...different })).toBe(false);
