@@ -1,11 +1,20 @@
 #!/usr/bin/env node
 /** The one program: command line, and every process of a cluster. */
 import { fileURLToPath } from 'node:url';
+import { setFlagsFromString } from 'node:v8';
 import type { Command } from 'commander';
 import { terminal } from '../cli/output.ts';
 import { run } from '../cli/program.ts';
 import { usage, wholeNumber } from '../cli/context.ts';
 import { batonVersion } from './processes/lifecycle.ts';
+
+/**
+ * What a process of a cluster loads from here on is compiled at once, and stays compiled. A replica runs most of a leader's code for
+ * the first time when it becomes one, which is when everybody waits for it (docs/adr/0012-compiled-when-loaded.md).
+ */
+function compileWhatIsLoaded(): void {
+  for (const flag of ['--no-lazy', '--no-flush-bytecode']) setFlagsFromString(flag);
+}
 
 /** Loaded when needed: a command line that lists functions should not pay for a control plane. */
 function addProcessCommands(program: Command): void {
@@ -27,6 +36,7 @@ function addProcessCommands(program: Command): void {
     .description('run one replica of the control plane')
     .requiredOption(...config)
     .action(async (flags: { config: string }) => {
+      compileWhatIsLoaded();
       await (await import('./processes/control-plane.ts')).runControlPlane(flags.config);
     });
   program
@@ -34,6 +44,7 @@ function addProcessCommands(program: Command): void {
     .description('run a data plane')
     .requiredOption(...config)
     .action(async (flags: { config: string }) => {
+      compileWhatIsLoaded();
       await (await import('./processes/data-plane.ts')).runDataPlane(flags.config);
     });
   program
@@ -42,6 +53,7 @@ function addProcessCommands(program: Command): void {
     .requiredOption(...config)
     .option('--label <name=value...>', 'what functions select it by, beside the labels of the file')
     .action(async (flags: { config: string; label?: string[] }) => {
+      compileWhatIsLoaded();
       await (await import('./processes/worker.ts')).runWorker(flags.config, flags.label ?? []);
     });
   program

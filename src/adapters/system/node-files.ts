@@ -1,6 +1,19 @@
 /** The file system of this machine. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeSync } from 'node:fs';
+import {
+  close,
+  closeSync,
+  existsSync,
+  fdatasync,
+  mkdirSync,
+  open as openLater,
+  openSync,
+  readdirSync,
+  readFileSync,
+  write,
+  writeSync,
+} from 'node:fs';
 import { open, rename, rm, truncate } from 'node:fs/promises';
+import { promisify } from 'node:util';
 import { BatonError } from '../../lib/errors.ts';
 import type { Files, OpenFile } from '../../ports/files.ts';
 import { lockDirectory } from './lock.ts';
@@ -13,8 +26,15 @@ const WRITTEN_AT_ONCE_BYTES = 16 * 1024;
 
 const FLAGS = { append: 'a', create: 'w', overwrite: 'r+' } as const;
 
+const openElsewhere = promisify(openLater);
+const writeElsewhere = promisify(write);
+const syncElsewhere = promisify(fdatasync);
+const closeElsewhere = promisify(close);
+
 async function openFile(path: string, how: keyof typeof FLAGS): Promise<OpenFile> {
-  const handle = await open(path, FLAGS[how]);
+  // Of a file that is there neither reaches the disk: what is overwritten is small, and a vote waits for it.
+  const isAtHand = how === 'overwrite';
+  const fd = isAtHand ? openSync(path, FLAGS[how]) : await openElsewhere(path, FLAGS[how]);
   return {
     async write(bytes, position) {
       for (let at = 0; at < bytes.length;) {
@@ -22,12 +42,12 @@ async function openFile(path: string, how: keyof typeof FLAGS): Promise<OpenFile
         const length = bytes.length - at;
         at +=
           length <= WRITTEN_AT_ONCE_BYTES
-            ? writeSync(handle.fd, bytes, at, length, place)
-            : (await handle.write(bytes, at, length, place)).bytesWritten;
+            ? writeSync(fd, bytes, at, length, place)
+            : (await writeElsewhere(fd, bytes, at, length, place)).bytesWritten;
       }
     },
-    datasync: () => handle.datasync(),
-    close: () => handle.close(),
+    datasync: () => syncElsewhere(fd),
+    close: async () => (isAtHand ? closeSync(fd) : closeElsewhere(fd)),
   };
 }
 
