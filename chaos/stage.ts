@@ -242,7 +242,7 @@ export class Stage {
     // The line before may have been torn by a kill.
     const line = { level: 'info', time: new Date().toISOString(), component: 'chaos', msg: LAUNCHED };
     appendFileSync(join(member.directory, 'log'), `\n${JSON.stringify(line)}\n`);
-    startDetached(member.directory, wrap(command));
+    startDetached(member.directory, { ...command, ...wrap(command) });
     this.#away.delete(id);
   }
 

@@ -1,5 +1,6 @@
 /** The cluster that loses its leaders: real processes, their settings the defaults but for what a flag of the benchmark says. */
 import { readFileSync, writeFileSync } from 'node:fs';
+import { getPriority } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createCluster, down } from '../../cluster/local/local-cluster.ts';
@@ -79,6 +80,12 @@ export class FailoverCluster {
     return until('the NATS server listens', START_TIMEOUT_MS, async () => {
       return (await acceptsConnections(this.#cluster.host, port)) || undefined;
     });
+  }
+
+  /** Of a replica: below 0, it comes before other processes. */
+  niceness(): number {
+    const pid = processOf(this.#member(this.#cluster.replicas[0]?.id ?? '').directory)?.pid;
+    return pid === undefined ? 0 : getPriority(pid);
   }
 
   #member(id: string): Member {

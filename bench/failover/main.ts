@@ -122,6 +122,7 @@ async function run(bench: Bench, plan: Plan): Promise<FailoverResult> {
     beganMs: round(world.beganMs),
     seconds: Math.round((systemClock.now() - world.beganMs) / 1_000),
     loadAverage: loadAverage(),
+    replicaNiceness: cluster.niceness(),
     machine: describeMachine(bench.directory),
     rows,
   });

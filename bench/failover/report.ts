@@ -44,7 +44,7 @@ export function failoverTable(result: FailoverResult): string {
       ['one state at the end', result.oneState ? 'yes' : 'no', 'yes'],
     ]),
     `  hints ${result.hints.join(', ') || 'none'}; seed ${result.seed}; ${result.seconds} s; ${machine.cores} cores ${machine.cpu}, ` +
-      `${machine.fileSystem}, Linux ${machine.kernel}, Node ${machine.node}; load average ${result.loadAverage}; ` +
+      `${machine.fileSystem}, Linux ${machine.kernel}, Node ${machine.node}; load average ${result.loadAverage}; replicas at niceness ${result.replicaNiceness}; ` +
       `the load generator was late by at most ${result.generatorLateMs} ms\n`,
     ...result.failures.map((failure) => `  failed: ${failure}\n`),
   ].join('\n');

@@ -61,6 +61,8 @@ export interface FailoverResult {
   readonly beganMs: number;
   readonly seconds: number;
   readonly loadAverage: number;
+  /** 0 where the system does not let replicas come first. */
+  readonly replicaNiceness: number;
   readonly machine: Machine;
   readonly rows: readonly FaultRow[];
 }

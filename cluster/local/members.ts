@@ -64,11 +64,16 @@ export function prepareMember(member: Member, cluster: LocalCluster, natsServer:
     return path;
   };
   if (member.kind === 'nats') {
-    return { file: natsServer, args: ['-c', write('nats.conf', natsConf(member.id, cluster))] };
+    return {
+      file: natsServer,
+      args: ['-c', write('nats.conf', natsConf(member.id, cluster))],
+      isUrgent: true,
+    };
   }
   const config = write(CONFIG_FILE, `${JSON.stringify(configOf(member, cluster), null, 2)}\n`);
   const role = member.kind === 'replica' ? 'control-plane' : member.kind;
-  return { file: process.execPath, args: [...NODE_FLAGS, batonProgram(), role, '--config', config] };
+  const args = [...NODE_FLAGS, batonProgram(), role, '--config', config];
+  return { file: process.execPath, args, isUrgent: member.kind === 'replica' };
 }
 
 /** How a replica's directory is created, once. */

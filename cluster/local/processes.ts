@@ -4,6 +4,7 @@
  */
 import { spawn, execFileSync } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { setPriority } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { BatonError } from '../../src/lib/errors.ts';
@@ -23,7 +24,12 @@ export interface StartedProcess {
 export interface Command {
   readonly file: string;
   readonly args: readonly string[];
+  /** Everybody waits for it while something fails, and it runs seldom: where the system allows that, it comes before others. */
+  readonly isUrgent?: boolean;
 }
+
+/** A niceness. What is killed comes first then, too, in giving back its memory, before which nobody hears that it is gone. */
+const URGENT = -5;
 
 /** Undefined when there is no such process. */
 function startTime(pid: number): string | undefined {
@@ -76,6 +82,8 @@ export function startDetached(directory: string, command: Command): StartedProce
   closeSync(log);
   child.on('error', () => undefined);
   child.unref();
+  // Before it has threads, which take it over.
+  if (command.isUrgent === true && child.pid !== undefined) putFirst(child.pid);
   const startedAt = child.pid === undefined ? undefined : startTime(child.pid);
   if (child.pid === undefined || startedAt === undefined)
     throw new BatonError('io', `cannot start ${command.file}`, { hint: `see ${join(directory, LOG_FILE)}` });
@@ -83,6 +91,14 @@ export function startDetached(directory: string, command: Command): StartedProce
   rmSync(join(directory, STOPPING_FILE), { force: true });
   writeFileSync(join(directory, PROCESS_FILE), `${JSON.stringify(started)}\n`, { mode: 0o600 });
   return started;
+}
+
+function putFirst(pid: number): void {
+  try {
+    setPriority(pid, URGENT);
+  } catch {
+    // Not everybody may: it is as fast as anything else then.
+  }
 }
 
 /**
