@@ -108,6 +108,7 @@ export class Connections {
 
   /** Resolves when none is left. */
   async close(graceMs: number): Promise<void> {
+    const limitMs = performance.now() + graceMs;
     const limit = setTimeout(() => this.#breakOff(), graceMs);
     await this.#untilQuiet();
     const closed = new Promise<void>((resolve) => {
@@ -115,6 +116,8 @@ export class Connections {
       Listener.prototype.close.call(this.#server, () => resolve());
     });
     this.#isShut = true;
+    // Some may have come after the grace was over.
+    if (performance.now() >= limitMs) this.#breakOff();
     this.#sweep();
     // A timer comes before what has arrived is read, an immediate after it.
     const sweeping = setInterval(() => setImmediate(() => this.#sweep()), SWEEP_MS);

@@ -14,6 +14,7 @@ import {
 } from 'node:fs';
 import { open, rename, rm, truncate } from 'node:fs/promises';
 import { promisify } from 'node:util';
+import { assert } from '../../lib/assert.ts';
 import { BatonError } from '../../lib/errors.ts';
 import type { Files, OpenFile } from '../../ports/files.ts';
 import { lockDirectory } from './lock.ts';
@@ -34,7 +35,13 @@ const closeElsewhere = promisify(close);
 async function openFile(path: string, how: keyof typeof FLAGS): Promise<OpenFile> {
   // Of a file that is there neither reaches the disk: what is overwritten is small, and a vote waits for it.
   const isAtHand = how === 'overwrite';
-  const fd = isAtHand ? openSync(path, FLAGS[how]) : await openElsewhere(path, FLAGS[how]);
+  const opened = isAtHand ? openSync(path, FLAGS[how]) : await openElsewhere(path, FLAGS[how]);
+  let isOpen = true;
+  /** The system gives the number of a closed file to the next one. */
+  const fd = (): number => {
+    assert(isOpen, `${path} is closed`);
+    return opened;
+  };
   return {
     async write(bytes, position) {
       for (let at = 0; at < bytes.length;) {
@@ -42,12 +49,16 @@ async function openFile(path: string, how: keyof typeof FLAGS): Promise<OpenFile
         const length = bytes.length - at;
         at +=
           length <= WRITTEN_AT_ONCE_BYTES
-            ? writeSync(fd, bytes, at, length, place)
-            : (await writeElsewhere(fd, bytes, at, length, place)).bytesWritten;
+            ? writeSync(fd(), bytes, at, length, place)
+            : (await writeElsewhere(fd(), bytes, at, length, place)).bytesWritten;
       }
     },
-    datasync: () => syncElsewhere(fd),
-    close: async () => (isAtHand ? closeSync(fd) : closeElsewhere(fd)),
+    datasync: async () => syncElsewhere(fd()),
+    async close() {
+      if (!isOpen) return;
+      isOpen = false;
+      return isAtHand ? closeSync(opened) : closeElsewhere(opened);
+    },
   };
 }
 
