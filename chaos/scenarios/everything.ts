@@ -34,7 +34,7 @@ import { siege } from '../siege.ts';
 import type { Stage } from '../stage.ts';
 import { drawStrike, type SwarmFault } from '../swarm.ts';
 import type { Prng } from '../../src/lib/prng.ts';
-import { diedInHand, hadNoDescriptor } from '../verifiers/excuses.ts';
+import { diedInHand, diedWithSandbox, hadNoDescriptor } from '../verifiers/excuses.ts';
 
 const WHOLE_TIMEOUT_MS = 30_000;
 
@@ -165,5 +165,7 @@ export const everything: Scenario = siege({
   leaderChanges: () => 1,
   isStable: false,
   isExcused: ({ chronicle }, failure) =>
-    diedInHand(chronicle.faults, failure) || hadNoDescriptor(chronicle.faults, failure),
+    diedInHand(chronicle.faults, failure) ||
+    diedWithSandbox(chronicle.faults, failure) ||
+    hadNoDescriptor(chronicle.faults, failure),
 });

@@ -2,6 +2,7 @@
 import { crashSandbox } from '../faults/outages.ts';
 import type { Scenario } from '../scenario.ts';
 import { siege } from '../siege.ts';
+import { diedWithSandbox } from '../verifiers/excuses.ts';
 
 export const sandboxCrash: Scenario = siege({
   name: 'sandbox-crash',
@@ -11,4 +12,5 @@ export const sandboxCrash: Scenario = siege({
   strike: crashSandbox,
   leaderChanges: () => 0,
   isStable: false,
+  isExcused: ({ chronicle }, failure) => diedWithSandbox(chronicle.faults, failure),
 });

@@ -2,6 +2,7 @@
 import { killWorker } from '../faults/outages.ts';
 import type { Scenario } from '../scenario.ts';
 import { siege } from '../siege.ts';
+import { diedWithSandbox } from '../verifiers/excuses.ts';
 
 export const workerKill: Scenario = siege({
   name: 'worker-kill',
@@ -10,4 +11,5 @@ export const workerKill: Scenario = siege({
   strike: killWorker,
   leaderChanges: () => 0,
   isStable: false,
+  isExcused: ({ chronicle }, failure) => diedWithSandbox(chronicle.faults, failure),
 });

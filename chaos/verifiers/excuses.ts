@@ -40,6 +40,20 @@ export function hadNoDescriptor(
   );
 }
 
+/** What outlives its worker ends as soon as it notices. */
+const DYING_MS = 250;
+
+/** In the hands of a sandbox that was killed, or whose worker was: it was there before all of them were gone. */
+export function diedWithSandbox(faults: readonly FaultBand[], { cause, dueMs, endMs }: Failure): boolean {
+  return (
+    cause === '502 sandbox-crashed' &&
+    faults.some(({ kind, fromMs, toMs }) => {
+      const isDeadly = kind === 'worker-kill' || kind === 'sandbox-crash';
+      return isDeadly && dueMs <= fromMs + DYING_MS && fromMs <= endMs && endMs <= toMs;
+    })
+  );
+}
+
 /** What a data plane says of a request whose sandbox did not answer, or not properly. */
 const UNANSWERED: ReadonlySet<string> = new Set(['504 function-timeout', '502 sandbox-crashed']);
 /** Went to the one sandbox that was silent or reset its connections, in that time or so little before that it was still there. */

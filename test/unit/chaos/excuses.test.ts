@@ -1,6 +1,11 @@
 /** Which failures a fault must cause: no others are forgiven. */
 import { describe, expect, it } from 'vitest';
-import { diedInHand, hadNoDescriptor, sentIntoSilence } from '../../../chaos/verifiers/excuses.ts';
+import {
+  diedInHand,
+  diedWithSandbox,
+  hadNoDescriptor,
+  sentIntoSilence,
+} from '../../../chaos/verifiers/excuses.ts';
 import type { Failure } from '../../../chaos/verifiers/ledger.ts';
 
 const kill = { kind: 'data-plane-kill', target: 'dp1', fromMs: 1_000, toMs: 3_000, proof: 'pid 7 gone' };
@@ -42,6 +47,23 @@ it('forgives what met a data plane that could open nothing, and said so', () => 
   ])
     expect(hadNoDescriptor([scarce], { ...lost, ...different })).toBe(false);
   expect(hadNoDescriptor([kill], lost)).toBe(false);
+});
+
+it('forgives what a sandbox had in hand when it was killed, or when its worker was', () => {
+  const crashed = { ...lost, cause: '502 sandbox-crashed' };
+  for (const kind of ['worker-kill', 'sandbox-crash']) {
+    expect(diedWithSandbox([{ ...kill, kind }], crashed)).toBe(true);
+    expect(diedWithSandbox([{ ...kill, kind }], { ...crashed, dueMs: 1_250, endMs: 1_260 })).toBe(true);
+    for (const different of [
+      { cause: 'ECONNRESET' },
+      { cause: '504 function-timeout' },
+      { endMs: 999 },
+      { dueMs: 1_251, endMs: 1_260 },
+      { endMs: 3_001 },
+    ])
+      expect(diedWithSandbox([{ ...kill, kind }], { ...crashed, ...different })).toBe(false);
+  }
+  expect(diedWithSandbox([kill], crashed)).toBe(false);
 });
 
 describe('a request that went to a sandbox behind an ailing door', () => {
